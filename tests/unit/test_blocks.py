@@ -1,0 +1,100 @@
+"""Blocks against their slow, obvious versions."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from venh_lib.blocks.flow import pyramid, upsample_flow, warp
+from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.residual import ResidualBlock, pass_through_, same_conv, zero_
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("kernel_size", [1, 3, 5, 7, 9])
+def test_same_conv_keeps_the_size(kernel_size):
+    assert same_conv(3, 4, kernel_size)(torch.rand(1, 3, 11, 13)).shape == (1, 4, 11, 13)
+
+
+def test_zero_clears_weights_and_bias():
+    conv = zero_(same_conv(3, 2))
+    assert torch.equal(conv(torch.rand(1, 3, 5, 5)), torch.zeros(1, 2, 5, 5))
+
+
+def test_pass_through_copies_the_first_channels_and_leaves_the_others():
+    conv = same_conv(4, 5, 7)
+    before = conv.weight[3:].clone()
+    frames = torch.rand(2, 4, 9, 9)
+    assert torch.equal(pass_through_(conv, 3)(frames)[:, :3], frames[:, :3])
+    assert torch.equal(conv.weight[3:], before)
+
+
+def test_residual_block_is_its_formula():
+    block = ResidualBlock(4, scale=0.5)
+    x = torch.randn(1, 4, 6, 7)
+    expected = x + 0.5 * block.conv2(functional.relu(block.conv1(x)))
+    assert torch.allclose(block(x), expected, atol=1e-6)
+
+
+def test_pad_to_multiple_repeats_the_border_at_the_bottom_and_right():
+    frames = torch.arange(6.0).view(1, 1, 2, 3)
+    padded = pad_to_multiple(frames, 4)
+    assert padded[0, 0].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
+    assert pad_to_multiple(padded, 4) is padded
+
+
+def test_warp_looks_up_x_plus_u_and_y_plus_v():
+    frame = torch.rand(2, 3, 6, 8)
+    flow = torch.zeros(2, 2, 6, 8)
+    flow[:, 0], flow[:, 1] = 2, -1
+    warped = warp(frame, flow)
+    for y in range(6):
+        for x in range(8):
+            source = frame[:, :, max(y - 1, 0), min(x + 2, 7)]
+            assert torch.allclose(warped[:, :, y, x], source, atol=1e-5)
+
+
+def test_warp_interpolates_between_pixels():
+    frame = torch.rand(1, 1, 5, 5)
+    flow = torch.full((1, 2, 5, 5), 0.25)
+    (a, b), (c, d) = frame[0, 0, 1:3, 2:4]
+    expected = 0.75 * (0.75 * a + 0.25 * b) + 0.25 * (0.75 * c + 0.25 * d)
+    assert warp(frame, flow)[0, 0, 1, 2].item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_warp_by_zero_is_the_identity_and_flow_gets_a_gradient():
+    frame = torch.rand(1, 3, 7, 5)
+    flow = torch.zeros(1, 2, 7, 5, requires_grad=True)
+    warped = warp(frame, flow)
+    assert torch.allclose(warped, frame, atol=1e-6)
+    (warped**2).sum().backward()
+    assert flow.grad.abs().sum() > 0
+
+
+def test_upsampled_flow_doubles_its_vectors():
+    flow = torch.tensor([1.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, 3, 4)
+    larger = upsample_flow(flow)
+    assert larger.shape == (1, 2, 6, 8)
+    assert torch.allclose(larger, torch.tensor([3.0, -1.0]).view(1, 2, 1, 1).expand(1, 2, 6, 8))
+
+
+def test_upsampled_flow_warps_like_the_small_one():
+    small = torch.rand(1, 1, 8, 8)
+    frame = nn.functional.interpolate(small, scale_factor=2, mode="nearest")
+    flow = torch.zeros(1, 2, 8, 8)
+    flow[:, 0] = 1
+    large = functional.avg_pool2d(warp(frame, upsample_flow(flow)), 2)
+    assert torch.allclose(large[..., :7], warp(small, flow)[..., :7], atol=1e-5)
+
+
+def test_pyramid_is_coarsest_first_and_averages():
+    frames = torch.rand(1, 3, 8, 16)
+    scales = pyramid(frames, 3)
+    assert [tuple(s.shape[-2:]) for s in scales] == [(2, 4), (4, 8), (8, 16)]
+    assert torch.allclose(scales[0][0, 0, 0, 0], frames[0, 0, :4, :4].mean())

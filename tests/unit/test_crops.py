@@ -1,0 +1,113 @@
+"""Crops: the right pixels, the same for both sides, decided by seed and number alone."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from venh_lib import references
+from venh_lib.bitstream import FrameInfo
+from venh_lib.colour import planes_to_rgb
+from venh_lib.crops import Colour, Crops
+from venh_lib.dataset import Sequence
+from venh_lib.errors import DataError
+from venh_lib.methods.method import every_frame
+
+HEIGHT, WIDTH, LENGTH = 24, 32, 9
+INFOS = tuple(FrameInfo(t, "I" if t == 0 else "P", qp, 100) for t, qp in enumerate([36, 45, 44, 45, 38, 45, 44, 45, 38]))
+
+
+class FakeFrames:
+    """Planes in memory, with what Crops asks of an opened clip."""
+
+    def __init__(self, planes):
+        self._planes = planes
+        self.info = type("Info", (), {"height": HEIGHT, "width": WIDTH, "matrix": "bt601"})()
+
+    def planes(self, t):
+        return self._planes[t]
+
+
+@pytest.fixture
+def sequence(monkeypatch):
+    rng = np.random.default_rng(0)
+    raw = rng.integers(30, 220, (LENGTH, HEIGHT * 3 // 2, WIDTH), np.uint8)
+    sides = {"raw": FakeFrames(raw), "compressed": FakeFrames(raw)}
+    monkeypatch.setattr(Sequence, "raw_frames", lambda self: sides["raw"])
+    monkeypatch.setattr(Sequence, "compressed_frames", lambda self: sides["compressed"])
+    return Sequence("clip", "train", "", Path("raw.mkv"), Path("lq.mkv"), INFOS, Fraction(30))
+
+
+def crops(sequence, policy=references.centre_only, recurrent=False, **settings):
+    settings = {"side": 16, "frames": 1, "samples": 50, "seed": 3, **settings}
+    return Crops([sequence], policy, every_frame, recurrent=recurrent, **settings)
+
+
+def test_both_sides_get_the_same_crop_and_augmentation(sequence):
+    for sample in (crops(sequence)[k] for k in range(50)):
+        assert torch.equal(sample["lq"][0], sample["gt"])
+
+
+def test_samples_depend_on_seed_and_number_alone(sequence):
+    one, other = crops(sequence), crops(sequence)
+    later = one[7]
+    assert torch.equal(later["gt"], other[7]["gt"])
+    assert not torch.equal(later["gt"], one[8]["gt"])
+    assert not torch.equal(later["gt"], crops(sequence, seed=4)[7]["gt"])
+
+
+def test_windows_follow_the_policy(sequence):
+    sample = crops(sequence, references.nearest_pqfs)[0]
+    assert sample["lq"].shape == (3, 3, 16, 16) and sample["gt"].shape == (3, 16, 16)
+    assert torch.equal(sample["lq"][1], sample["gt"])
+
+
+def test_recurrent_samples_are_consecutive_frames(sequence):
+    sample = crops(sequence, recurrent=True, frames=4, flips=False, colour=False)[0]
+    assert sample["lq"].shape == sample["gt"].shape == (4, 3, 16, 16)
+
+
+def test_without_augmentation_the_pixels_are_the_frames(sequence):
+    rgb = [planes_to_rgb(sequence.raw_frames().planes(t)) for t in range(LENGTH)]
+    crop = crops(sequence, flips=False, colour=False)[5]["gt"].permute(1, 2, 0).mul(255).round().byte().numpy()
+    found = any(
+        np.array_equal(crop, frame[y : y + 16, x : x + 16])
+        for frame in rgb
+        for y in range(0, HEIGHT - 15, 2)
+        for x in range(0, WIDTH - 15, 2)
+    )
+    assert found
+
+
+def test_every_flip_and_colour_is_drawn():
+    draws = {(c.flip_cb, c.flip_cr, c.swap) for c in (Colour.draw(np.random.default_rng(k)) for k in range(100))}
+    assert len(draws) == 8
+
+
+def test_colour_keeps_neutral_chroma_and_shifts_luma():
+    luma, neutral = np.full((2, 2), 100, np.uint8), np.full((1, 1), 128, np.uint8)
+    shifted, cb, cr = Colour(True, True, True, 10)(luma, neutral, neutral)
+    assert (shifted == 110).all() and cb == 128 and cr == 128
+
+
+def test_colour_swaps_and_mirrors():
+    luma, cb, cr = np.zeros((2, 2), np.uint8), np.full((1, 1), 100, np.uint8), np.full((1, 1), 0, np.uint8)
+    _, first, second = Colour(True, True, True, 0)(luma, cb, cr)
+    assert first == 255 and second == 156
+
+
+def test_a_crop_larger_than_the_clip_is_refused(sequence):
+    with pytest.raises(DataError, match="smaller than the crop of 64"):
+        crops(sequence, side=64)[0]
+
+
+def test_a_clip_shorter_than_the_crop_in_time_is_refused(sequence):
+    with pytest.raises(DataError, match="9 frames, the recipe takes 20"):
+        crops(sequence, recurrent=True, frames=20)
+
+
+def test_no_target_frame_is_refused(sequence):
+    with pytest.raises(DataError, match="no sequence"):
+        Crops([sequence], references.centre_only, lambda _: (), recurrent=False, side=16, frames=1, samples=1, seed=0)

@@ -1,0 +1,223 @@
+"""Every method: its shapes, its size, its gradient, its record; and what single methods promise."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from venh_lib import methods
+from venh_lib.bitstream import FrameInfo
+from venh_lib.errors import SettingError
+from venh_lib.losses import L1
+from venh_lib.methods.method import PRESETS
+
+# Parameters of the paper presets. The first four: METHODS of the authors' or the challenge's code,
+# instantiated. MFQE: two motion nets of 1,200,250, the fusion's 1,780,515 and QECNN.
+PAPER_PARAMETERS = {
+    "arcnn": 117_731,
+    "dncnn": 670_531,
+    "qecnn": 1_389_123,
+    "mfqe": 2 * 1_200_250 + 1_780_515 + 1_389_123,
+    "ivp_tencent": 641_700,
+}
+# The QPs of HM 16.20 at QP 37: peaks at 0, 4 and 8.
+INFOS = tuple(
+    FrameInfo(index=t, slice_type="P" if t else "I", qp=qp, size=100)
+    for t, qp in enumerate((36, 45, 44, 45, 38, 45, 44, 45, 38, 45))
+)
+SLUGS = sorted(PAPER_PARAMETERS)
+STARTS_AS_IDENTITY = ("arcnn", "dncnn", "qecnn", "mfqe", "ivp_tencent")
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def window_lengths(method):
+    return sorted({len(method.policy(INFOS, t)) for t in range(len(INFOS))})
+
+
+def course_network(slug):
+    return methods.get(slug).build("course")
+
+
+def disturbed(network):
+    """The same network with noise on what is trained, so that no start at zero hides a broken path."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.02 * torch.randn_like(parameter))
+    return network
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_paper_preset_has_the_published_number_of_parameters(slug):
+    with torch.device("meta"):
+        network = methods.get(slug).build("paper")
+    assert sum(p.numel() for p in network.parameters()) == PAPER_PARAMETERS[slug]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_course_preset_is_smaller_and_made_of_the_same_modules(slug):
+    with torch.device("meta"):
+        paper, course = (methods.get(slug).build(preset) for preset in ("paper", "course"))
+    assert sum(p.numel() for p in course.parameters()) < 0.3 * sum(p.numel() for p in paper.parameters())
+    assert {type(m) for m in course.modules()} == {type(m) for m in paper.modules()}
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_record_is_complete(slug):
+    method = methods.get(slug)
+    assert method.slug == slug and method.team and method.title and method.sections and method.departures
+    assert all(text.endswith(".") for text in method.departures)
+    for track in method.tracks:
+        for scale in ("smoke", "course", "paper"):
+            assert method.recipe(track, scale).preset == ("paper" if scale == "paper" else "course")
+        assert method.recipe(track, "smoke").steps <= 40
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+@pytest.mark.parametrize("size", [(32, 48), (33, 47), (16, 16)])
+def test_forward_keeps_the_size_for_each_window_of_the_policy(slug, size):
+    network = disturbed(course_network(slug)).eval()
+    for length in window_lengths(methods.get(slug)):
+        with torch.no_grad():
+            output = network(torch.rand(2, length, 3, *size))
+        assert output.shape == (2, 3, *size)
+        assert torch.isfinite(output).all()
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_gradient_reaches_every_trainable_parameter(slug):
+    network = disturbed(course_network(slug)).train()
+    length = max(window_lengths(methods.get(slug)))
+    network(torch.rand(2, length, 3, 32, 32)).square().mean().backward()
+    # A bias in front of batch normalisation is subtracted again: its gradient is zero by right.
+    cancelled = [f"body.{i}.0.bias" for i in range(len(network.body))] if slug == "dncnn" else []
+    without = [
+        name for name, p in network.named_parameters()
+        if p.requires_grad and (p.grad is None or not p.grad.abs().sum() > 0)
+        and name not in cancelled
+    ]
+    assert without == []
+
+
+@pytest.mark.parametrize("slug", STARTS_AS_IDENTITY)
+def test_untrained_course_network_gives_the_centre_back(slug):
+    network = course_network(slug).eval()
+    for length in window_lengths(methods.get(slug)):
+        window = torch.rand(1, length, 3, 24, 24)
+        with torch.no_grad():
+            assert torch.allclose(network(window), window[:, length // 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_prefixes_of_a_recipe_name_parameters(slug):
+    method = methods.get(slug)
+    for (_, _), recipe in method.recipes.items():
+        names = [name for name, _ in method.build("course").named_parameters()]
+        for prefix in (*recipe.frozen, *(prefix for prefix, _ in recipe.start)):
+            assert any(name.startswith(prefix) for name in names), prefix
+
+
+def test_unknown_method_and_preset_name_the_known_ones():
+    with pytest.raises(SettingError, match="ivp_tencent"):
+        methods.get("nobody")
+    for slug in SLUGS:
+        with pytest.raises(SettingError, match=PRESETS[0]):
+            methods.get(slug).build("huge")
+
+
+def test_brnet_frozen_prefixes_are_its_mean_shift():
+    network = course_network("ivp_tencent")
+    frozen = methods.get("ivp_tencent").recipe(1, "course").frozen
+    for name, parameter in network.named_parameters():
+        assert parameter.requires_grad == (not name.startswith(frozen)), name
+
+
+def test_brnet_mean_shift_and_its_inverse_cancel():
+    network = course_network("ivp_tencent")
+    frame = torch.rand(1, 3, 4, 4)
+    shifted = network.sub_mean(frame)
+    assert torch.allclose(shifted[0, 0], frame[0, 0] - 0.4488, atol=1e-6)
+    assert torch.allclose(network.add_mean(shifted), frame, atol=1e-6)
+
+
+def test_qecnn_b_branch_sees_the_i_branch_but_not_the_other_way_round():
+    network = disturbed(course_network("qecnn"))
+    window = torch.rand(1, 1, 3, 16, 16)
+    i_parameters = [p for n, p in network.named_parameters() if n.startswith("i_branch.2")]
+    features = {}
+    network.i_branch[3].register_forward_hook(lambda m, i, o: features.update(i=o))
+    network.b_branch[3].register_forward_hook(lambda m, i, o: features.update(b=o))
+    network(window)
+    used = torch.autograd.grad(features["b"].sum(), i_parameters, retain_graph=True)
+    assert all(g.abs().sum() > 0 for g in used)
+    b_parameters = [p for n, p in network.named_parameters() if n.startswith("b_branch.2")]
+    unused = torch.autograd.grad(features["i"].sum(), b_parameters, allow_unused=True)
+    assert all(g is None for g in unused)
+
+
+def test_dncnn_result_of_a_frame_does_not_depend_on_its_batch_after_training():
+    network = disturbed(course_network("dncnn"))
+    with torch.no_grad():
+        network.train()(torch.rand(4, 1, 3, 16, 16))
+        network.eval()
+        frames = torch.rand(2, 1, 3, 16, 16)
+        assert torch.allclose(network(frames)[:1], network(frames[:1]), atol=1e-6)
+
+
+def test_mfqe_trains_on_the_frames_that_are_not_peaks():
+    assert methods.get("mfqe").targets(INFOS) == (1, 2, 3, 5, 6, 7, 9)
+
+
+def test_mfqe_enhances_a_peak_by_its_qecnn_alone():
+    network = disturbed(course_network("mfqe"))
+    window = torch.rand(1, 1, 3, 16, 24)
+    with torch.no_grad():
+        assert torch.equal(network(window), network.qecnn(window))
+
+
+def test_mfqe_before_its_fusion_is_trained_is_qecnn_at_course_and_the_frame_at_paper_rule():
+    network = course_network("mfqe")
+    disturbed(network.qecnn)
+    window = torch.rand(1, 3, 3, 16, 24)
+    with torch.no_grad():
+        assert torch.allclose(network(window), network.qecnn(window[:, 1:2]), atol=1e-6)
+        network.enhance_centre = False
+        assert torch.allclose(network(window), window[:, 1], atol=1e-6)
+
+
+def test_mfqe_motion_nets_learn_a_shift():
+    network = course_network("mfqe")
+    network.qecnn.requires_grad_(False)
+    optimiser = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=2e-3)
+    texture = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 48, 48), 9, stride=1, padding=4)
+    texture = (texture - texture.mean()) * 4 + 0.5
+    centre, pqf = texture[..., 8:40, 8:40], texture[..., 8:40, 6:38]
+    window = torch.stack((pqf, centre, pqf), dim=1)
+    for step in range(40):
+        loss = network.training_loss(window, centre, step=step, steps=1000, loss=L1())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        flow = network.motion(centre, pqf)
+    assert flow.shape == (1, 2, 32, 32)
+    # The content of the centre lies two pixels further right in the PQF.
+    assert flow[:, 0].mean().item() > 1.0
+    assert abs(flow[:, 1].mean().item()) < 0.5
+
+
+def test_mfqe_training_loss_weighs_motion_first_and_quality_later():
+    network = disturbed(course_network("mfqe"))
+    window, target = torch.rand(1, 3, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    quality = L1()(network(window), target)
+    early, late = (network.training_loss(window, target, step=s, steps=100, loss=L1()) for s in (0, 99))
+    motion = (early - 0.01 * quality) / 1.0
+    assert late.item() == pytest.approx((0.01 * motion + quality).item(), rel=1e-4)
+    alone = window[:, :1]
+    expected = L1()(network.qecnn(alone), target)
+    found = network.training_loss(alone, target, step=0, steps=100, loss=L1())
+    assert found.item() == pytest.approx(expected.item())

@@ -1,0 +1,229 @@
+"""The loop: it learns, it stops and goes on exactly, it keeps the best and never a broken state."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from venh_lib import checkpoints, dataset, methods
+from venh_lib.errors import SettingError, TrainingError
+from venh_lib.losses import L1
+from venh_lib.recipes import Cosine, CosineRestarts, Exponential, Recipe
+from venh_lib.training import Average, Training, clip_adaptively, validation_gains
+
+CPU = torch.device("cpu")
+RECIPE = Recipe(
+    steps=12, batch=2, crop=32, loss=L1(), learning_rate=1e-3, preset="course", warmup=2, ema=0.9, clip_norm=0.5,
+    validate_every=6, checkpoint_every=3, clips=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def clips():
+    return dataset.sample_set("train", limit=2)
+
+
+class Shift(nn.Module):
+    """One parameter: what is added to the frame."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(3, 1, 1))
+
+    def forward(self, window):
+        return window[:, 0] + self.shift
+
+
+@pytest.fixture
+def method():
+    return replace(methods.get("arcnn"), build=lambda preset: Shift())
+
+
+def training(method, folder, clips, recipe=RECIPE, seed=0):
+    return Training(
+        method, 1, recipe, folder, scale="smoke", seed=seed, training=clips, validation=clips[:1], device=CPU,
+        progress=False,
+    )  # fmt: skip
+
+
+def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
+    path = training(methods.get("ivp_tencent"), tmp_path, clips).run()
+    record = checkpoints.provenance(path)
+    assert record["method"] == "ivp_tencent" and record["steps"] == 12 and record["step"] in (6, 12)
+    assert record["validation_gain_db"].keys() == {clips[0].name}
+    assert "venh train ivp_tencent --track 1" in record["command"]
+    network = checkpoints.load(path, methods.get("ivp_tencent"))
+    again = validation_gains(network, methods.get("ivp_tencent"), clips[:1], CPU)
+    assert again[clips[0].name] == pytest.approx(record["validation_gain_db"][clips[0].name], abs=1e-3)
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "gain_db" in row] == [6, 12]
+
+
+def test_the_loop_learns(tmp_path, method, clips):
+    """A constant added to every input is found and taken away."""
+    recipe = replace(RECIPE, steps=60, learning_rate=2e-3, ema=None, clip_norm=None)
+    run = training(method, tmp_path, clips, recipe)
+    load = run.crops.__getitem__
+    run.crops.__class__ = type("Shifted", (type(run.crops),), {
+        "__getitem__": lambda self, k: {"lq": load(k)["lq"] + 0.05, "gt": load(k)["gt"]},
+    })  # fmt: skip
+    run.run()
+    assert run.plain.shift.detach().mean().item() == pytest.approx(-0.05, abs=0.01)
+
+
+CHILD = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from tests.unit.test_training import CHILD_RECIPE, training
+from venh_lib import dataset, methods
+run = training(methods.get("dncnn"), Path(sys.argv[1]), dataset.sample_set("train", limit=2), CHILD_RECIPE)
+run.run()
+"""
+CHILD_RECIPE = replace(RECIPE, steps=14, checkpoint_every=4, validate_every=7)
+
+
+def child(folder):
+    return subprocess.Popen([sys.executable, "-c", CHILD, str(folder)], env={**os.environ, "PYTHONPATH": os.getcwd()})
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path):
+    """SIGKILL at some step after the first saved state; the end is the same bit for bit."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert child(whole).wait(timeout=120) == 0
+    process = child(killed)
+    deadline = time.monotonic() + 60
+    while not (killed / "state.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    _, metadata = checkpoints.read_tensors(killed / "state.safetensors")
+    step = json.loads(metadata["venh"])["progress"]["step"]
+    assert 0 < step < CHILD_RECIPE.steps
+    assert child(killed).wait(timeout=120) == 0
+    for name in ("state.safetensors", "best.safetensors"):
+        first, _ = checkpoints.read_tensors(whole / name)
+        second, _ = checkpoints.read_tensors(killed / name)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[key], second[key]) for key in first)
+    logs = [[json.loads(line) for line in (f / "log.jsonl").read_text().splitlines()] for f in (whole, killed)]
+    assert [row["step"] for row in logs[0]] == [row["step"] for row in logs[1]]
+
+
+def test_a_finished_training_does_nothing_more(tmp_path, method, clips):
+    first = training(method, tmp_path, clips)
+    path = first.run()
+    before = path.read_bytes()
+    second = training(method, tmp_path, clips)
+    assert second.run() == path and path.read_bytes() == before
+    assert second.progress.step == RECIPE.steps
+
+
+def test_a_folder_of_another_training_is_refused(tmp_path, method, clips):
+    training(method, tmp_path, clips).run()
+    with pytest.raises(TrainingError, match="another training"):
+        training(method, tmp_path, clips, seed=1).run()
+    with pytest.raises(TrainingError, match="another training"):
+        training(method, tmp_path, clips, replace(RECIPE, learning_rate=2e-3)).run()
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path, method, clips):
+    recipe = replace(RECIPE, steps=40, checkpoint_every=10, validate_every=10)
+    run = training(method, tmp_path, clips, recipe)
+    step = run.step
+
+    def breaks(samples):
+        if run.progress.step == 25:
+            run.plain.shift.data.fill_(float("nan"))
+        return step(samples)
+
+    run.step = breaks
+    with pytest.raises(TrainingError, match="loss is nan by step"):
+        run.run()
+    tensors, metadata = checkpoints.read_tensors(tmp_path / "state.safetensors")
+    assert torch.isfinite(tensors["network.shift"]).all()
+    assert json.loads(metadata["venh"])["progress"]["step"] <= 25
+    assert torch.isfinite(checkpoints.read_tensors(tmp_path / "best.safetensors")[0]["shift"]).all()
+
+
+def test_gradients_are_clipped_by_their_norm(tmp_path, method, clips):
+    run = training(method, tmp_path, clips, replace(RECIPE, clip_norm=1e-4))
+    run.step({key: value[None] for key, value in run.crops[0].items()})
+    assert run.plain.shift.grad.norm().item() <= 1e-4 * 1.001
+
+
+def test_adaptive_clipping_bounds_each_unit_by_its_weights():
+    torch.manual_seed(0)
+    layer = nn.Conv2d(4, 6, 3)
+    layer.weight.grad, layer.bias.grad = torch.randn_like(layer.weight), torch.zeros_like(layer.bias)
+    layer.weight.grad[0] *= 1e-6
+    small = layer.weight.grad[0].clone()
+    clip_adaptively(list(layer.parameters()), 0.01)
+    ratio = layer.weight.grad.flatten(1).norm(dim=1) / layer.weight.flatten(1).norm(dim=1)
+    assert torch.equal(layer.weight.grad[0], small)
+    torch.testing.assert_close(ratio[1:], torch.full((5,), 0.01))
+
+
+def test_the_average_starts_at_once_and_ends_slow():
+    network = nn.Linear(1, 1, bias=False)
+    average = Average(network, 0.9)
+    nn.init.constant_(network.weight, 1.0)
+    average.network.weight.data.zero_()
+    average.update(network, 0)
+    assert average.network.weight.item() == pytest.approx(0.9)
+    average.network.weight.data.zero_()
+    average.update(network, 10_000)
+    assert average.network.weight.item() == pytest.approx(0.1)
+
+
+def test_schedules():
+    recipe = replace(RECIPE, steps=110, warmup=10, schedule=Cosine(0.01))
+    assert recipe.learning_rate_at(0) == pytest.approx(1e-4)
+    assert recipe.learning_rate_at(10) == pytest.approx(1e-3)
+    assert recipe.learning_rate_at(60) == pytest.approx(1e-3 * 0.505)
+    assert recipe.learning_rate_at(110) == pytest.approx(1e-5)
+    restarts = CosineRestarts(2, 0.0)
+    assert restarts(0, 100) == restarts(50, 100) == 1 and restarts(25, 100) == pytest.approx(0.5)
+    assert Exponential(0.98, 2000)(4000, 10_000) == pytest.approx(0.98**2)
+
+
+def test_recipes_refuse_what_cannot_be():
+    with pytest.raises(SettingError, match="even"):
+        replace(RECIPE, crop=33)
+    with pytest.raises(SettingError, match="one of clip_norm and adaptive_clip"):
+        replace(RECIPE, adaptive_clip=0.01)
+    with pytest.raises(SettingError, match="no recipe for track 9"):
+        methods.get("arcnn").recipe(9, "course")
+
+
+DISTRIBUTED = """
+import sys
+from pathlib import Path
+from tests.unit.test_training import RECIPE, training
+from venh_lib import dataset, methods
+training(methods.get("ivp_tencent"), Path(sys.argv[1]), dataset.sample_set("train", limit=2), RECIPE).run()
+"""
+
+
+def test_two_processes_train_as_one_does(tmp_path, clips):
+    """The batch is split over two CPU processes; gradients are averaged, so the weights agree with one process."""
+    script = tmp_path / "train.py"
+    script.write_text(DISTRIBUTED)
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1",
+               "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1",
+               "--main_process_port", "0", str(script), str(tmp_path / "two")]  # fmt: skip
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=200)
+    training(methods.get("ivp_tencent"), tmp_path / "one", clips).run()
+    one, _ = checkpoints.read_tensors(tmp_path / "one" / "state.safetensors")
+    two, metadata = checkpoints.read_tensors(tmp_path / "two" / "state.safetensors")
+    assert json.loads(metadata["venh"])["progress"]["step"] == RECIPE.steps
+    for name in (n for n in one if n.startswith("network.")):
+        torch.testing.assert_close(two[name], one[name], atol=2e-4, rtol=0)

@@ -1,0 +1,52 @@
+"""Convolutions that keep the size, residual blocks without normalisation, starts that are the identity."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def same_conv(in_channels: int, out_channels: int, kernel_size: int = 3, bias: bool = True) -> nn.Conv2d:
+    """A zero-padded convolution of odd ``kernel_size``: ``[B, in, H, W]`` to ``[B, out, H, W]``."""
+    return nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=bias)
+
+
+def zero_(conv: nn.Conv2d) -> nn.Conv2d:
+    """Set weights and bias of ``conv`` to zero in place: a skip around it then starts as the identity."""
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+    return conv
+
+
+def pass_through_(conv: nn.Conv2d, channels: int) -> nn.Conv2d:
+    """Make the first ``channels`` outputs of ``conv`` copies of its first ``channels`` inputs, in place.
+
+    Those outputs get a one in the kernel's centre, zeros elsewhere and no bias; the other outputs keep
+    the weights they have. A ReLU behind it changes nothing as long as the copied values are ≥ 0.
+    """
+    with torch.no_grad():
+        conv.weight[:channels] = 0
+        centre = conv.kernel_size[0] // 2
+        for channel in range(channels):
+            conv.weight[channel, channel, centre, centre] = 1
+        if conv.bias is not None:
+            conv.bias[:channels] = 0
+    return conv
+
+
+class ResidualBlock(nn.Module):
+    """Convolution, ReLU, convolution, plus the input: ``[B, C, H, W]`` to the same shape.
+
+    The block of EDSR (Lim et al., CVPRW 2017): no batch normalisation, ``scale`` on the branch.
+    """
+
+    def __init__(self, channels: int, kernel_size: int = 3, scale: float = 1.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.conv1 = same_conv(channels, channels, kernel_size)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = same_conv(channels, channels, kernel_size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.scale * self.conv2(self.relu(self.conv1(x)))

@@ -1,0 +1,110 @@
+"""The cache folder: files that can be made again, each made whole, bounded in size, the least used go first."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from venh_lib import settings
+from venh_lib.errors import VenhError
+
+# Only folders that hold this file are emptied: running trainings live in the same cache folder.
+MARKER = ".evictable"
+# A temporary file this old was left by a process that was killed, not by one that still writes.
+STALE_SECONDS = 24 * 3600
+# Less than this left on the disk and a half-written video is more likely than a finished one.
+SPARE_BYTES = 64 * 2**20
+
+
+def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, size: int = 0) -> Path:
+    """Return the file ``cache_dir()/kind/key+suffix``, made by ``make(temporary path)`` on first use.
+
+    ``make`` writes the whole file to the path it is given; the file gets its name only when ``make`` has
+    returned, so that an error or Ctrl-C leaves nothing, and two processes may make one entry at once.
+    ``size`` is the number of bytes ``make`` will need, where known. A use is noted in the file's access time;
+    the modification time stays, so that it can serve in keys. Raises VenhError when the disk has too little
+    room, and whatever ``make`` raises.
+    """
+    folder = settings.cache_dir() / kind
+    path = folder / f"{key}{suffix}"
+    if path.is_file():
+        _note_use(path)
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).touch()
+    check_room(folder, size)
+    temporary = folder / f".{key}.{secrets.token_hex(6)}{suffix}"
+    try:
+        make(temporary)
+        if not temporary.is_file():
+            raise VenhError(f"{path}: its maker ended without writing the file.")
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise VenhError(_no_room(folder, size)) from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+    _note_use(path)
+    bounded(keep=path)
+    return path
+
+
+def key_of_file(path: Path) -> str:
+    """Name, size and time of change of a file as one line of text: changes when the file does."""
+    status = path.stat()
+    return f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+
+
+def check_room(folder: Path, size: int = 0) -> None:
+    """Raise VenhError unless ``folder``'s disk has room for ``size`` more bytes and some to spare."""
+    if shutil.disk_usage(folder).free < size + SPARE_BYTES:
+        raise VenhError(_no_room(folder, size))
+
+
+def bounded(folder: Path | None = None, *, limit: int | None = None, keep: Path | None = None) -> int:
+    """Remove the least recently used entries until ``folder`` holds at most ``limit`` bytes.
+
+    Returns the number of bytes removed. Defaults: the cache folder and ``settings.cache_limit_bytes()``.
+    ``keep`` is never removed, nor is anything in a folder that ``entry`` has not made.
+    """
+    folder = settings.cache_dir() if folder is None else folder
+    limit = settings.cache_limit_bytes() if limit is None else limit
+    total, removed, candidates = 0, 0, []
+    for path in folder.rglob("*"):
+        try:
+            status = path.stat()
+        except FileNotFoundError:  # another process evicts at the same time
+            continue
+        if not path.is_file():
+            continue
+        total += status.st_size
+        if path == keep or path.name == MARKER or not (path.parent / MARKER).is_file():
+            continue
+        if not path.name.startswith("."):
+            candidates.append((status.st_atime_ns, status.st_size, path))
+        elif time.time() - status.st_mtime > STALE_SECONDS:
+            candidates.append((0, status.st_size, path))
+    for _, size, path in sorted(candidates):
+        if total - removed <= limit:
+            break
+        path.unlink(missing_ok=True)
+        removed += size
+    return removed
+
+
+def _note_use(path: Path) -> None:
+    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
+
+
+def _no_room(folder: Path, size: int) -> str:
+    free = shutil.disk_usage(folder).free
+    return (
+        f"{folder}: no space left for the cache: {(size + SPARE_BYTES) / 2**20:.0f} MiB are needed, "
+        f"{free / 2**20:.0f} MiB are free. Free some, or set VENH_CACHE to a folder on another disk."
+    )

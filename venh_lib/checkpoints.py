@@ -1,0 +1,139 @@
+"""Checkpoints: weights as safetensors with the record of how they were made, verified on load.
+
+A checkpoint is two files: ``x.safetensors`` (weights, and the provenance in its metadata) and
+``x.json`` (the same provenance for people, with the sha256 of the first). Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from venh_lib import settings
+from venh_lib.errors import CheckpointError
+from venh_lib.files import write_atomically
+from venh_lib.methods.method import Method
+
+SUFFIX = ".safetensors"
+
+
+def shipped(method: Method, track: int) -> Path:
+    """Where the checkpoint that comes with the course lies (whether or not there is one)."""
+    return settings.data_dir() / "checkpoints" / f"{method.slug}_track{track}{SUFFIX}"
+
+
+def file_hash(path: Path) -> str:
+    """Sha256 of a file, in hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file so that ``path`` is always whole: the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, part, dict(metadata))
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file.
+
+    Raises CheckpointError when the file is missing, cut short, or not safetensors (a pickle, say).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist; name a {SUFFIX} file, or train one with `venh train`.")
+    with open(path, "rb") as file:
+        head = file.read(2)
+    if head in (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        raise CheckpointError(
+            f"{path} is a pickle (a file of torch.save): loading it could run any code, so it is never loaded. "
+            f"Convert it to {SUFFIX} in a place you trust, with safetensors.torch.save_file."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a whole {SUFFIX} file ({error}); get it again from its source.") from error
+
+
+def save(path: Path, network: nn.Module, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Save ``network``'s weights with ``provenance`` (JSON-able); returns the provenance with the file's sha256."""
+    path = Path(path)
+    write_tensors(path, network.state_dict(), {"venh": json.dumps(provenance, sort_keys=True)})
+    full = {**provenance, "sha256": file_hash(path)}
+    write_atomically(path.with_suffix(".json"), json.dumps(full, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    return full
+
+
+def provenance(path: Path) -> dict[str, Any]:
+    """The record of how the checkpoint was made; CheckpointError when there is none or its hash is wrong."""
+    path = Path(path)
+    side = path.with_suffix(".json")
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist; name a {SUFFIX} file, or train one with `venh train`.")
+    try:
+        record = json.loads(side.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{side}, which says how {path.name} was made, cannot be read ({error}).") from error
+    found = file_hash(path)
+    if record.get("sha256") != found:
+        raise CheckpointError(
+            f"{path} has sha256 {found}, its record says {record.get('sha256')}: it was altered or cut short; get it again."
+        )
+    return record
+
+
+def load(path: Path, method: Method, preset: str | None = None) -> nn.Module:
+    """The network of ``method`` with the weights of ``path``, in evaluation mode on the CPU.
+
+    ``preset`` is read from the provenance when not given. Raises CheckpointError when the file is not
+    safe and whole, its hash is not its record's, or it was made for another method, preset or network.
+    """
+    tensors, metadata = read_tensors(path)
+    if "venh" in metadata:
+        record = provenance(path)
+        if record["method"] != method.slug or (preset is not None and record["preset"] != preset):
+            raise CheckpointError(
+                f"{path} was made for {record['method']} ({record['preset']}), not for {method.slug}"
+                f"{f' ({preset})' if preset else ''}; choose the checkpoint of that method."
+            )
+        preset = record["preset"]
+    elif preset is None:
+        raise CheckpointError(f"{path} carries no venh provenance; say which preset it is for.")
+    network = method.build(preset)
+    load_into(network, tensors, path)
+    return network.eval()
+
+
+def load_into(network: nn.Module, tensors: Mapping[str, torch.Tensor], source: Path) -> None:
+    """Copy ``tensors`` into ``network``; CheckpointError naming the first difference when they do not fit."""
+    own = network.state_dict()
+    missing, extra = sorted(own.keys() - tensors.keys()), sorted(tensors.keys() - own.keys())
+    if missing or extra:
+        raise CheckpointError(
+            f"{source} does not fit the network: {len(missing)} tensors missing ({', '.join(missing[:3]) or 'none'}), "
+            f"{len(extra)} unknown ({', '.join(extra[:3]) or 'none'}). Is it of another method or preset?"
+        )
+    for name, tensor in own.items():
+        if tensor.shape != tensors[name].shape:
+            raise CheckpointError(
+                f"{source}: {name} has shape {list(tensors[name].shape)}, the network expects {list(tensor.shape)}."
+            )
+    network.load_state_dict(dict(tensors))

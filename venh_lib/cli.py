@@ -1,0 +1,356 @@
+"""The command ``venh``: the course and the library from a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from venh_lib import __version__, settings
+from venh_lib.errors import SettingError, VenhError
+
+TRACKS = click.IntRange(1, 3)
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text.")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="venh")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Enhance compressed video, and learn how: the NTIRE 2021 challenge rebuilt as a course.
+
+    Start with `venh doctor`, which says what works on this machine, then `venh run` (the notebooks)
+    or `venh enhance in.mkv out.mkv` (a video of yours). Each command has its own --help.
+    """
+    # doctor reports an unknown setting among its findings; git calls strip, whatever is set.
+    if context.invoked_subcommand not in ("doctor", "strip"):
+        settings.check_environment()
+
+
+def _value(text: str) -> Any:
+    """A notebook parameter as typed: a number, true, false or null as JSON has them, else a string."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+@cli.command(short_help="Execute the notebooks of the course.")
+@click.argument("notebooks", nargs=-1)
+@click.option(
+    "--scale",
+    type=click.Choice(settings.SCALES),
+    default="smoke",
+    show_default=True,
+    help="smoke: a minute each. course: trains on the sample set. paper: LDV, on GPUs.",
+)
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a parameter of the notebooks, e.g. -p MODE train; may be repeated.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build"),
+    show_default=True,
+    help="Where executed notebooks, HTML pages and figures go.",
+)
+@click.option(
+    "--measure",
+    is_flag=True,
+    help="Keep time and memory in notebooks/budgets.json and renew the README's figures.",
+)
+@AS_JSON
+def run(
+    notebooks: tuple[str, ...],
+    scale: str,
+    parameters: tuple[tuple[str, str], ...],
+    out: Path,
+    measure: bool,
+    as_json: bool,
+) -> None:
+    """Execute the course's notebooks, or those named by number or name (`venh run 00 12`).
+
+    One line for each: time, peak memory, how many figures it recorded. Exits with 1 if a cell failed
+    or a notebook exceeded 60 s or 4 GiB at smoke scale.
+    """
+    from venh_lib import course, runner
+
+    chosen = runner.select(notebooks)
+    values = {name: _value(text) for name, text in parameters}
+    for path in chosen:
+        runner.check_parameters(path, {"SCALE": scale, **values})
+    runs = []
+    for path in chosen:
+        done = runner.run_notebook(path, scale, out, values)
+        runs.append(done)
+        click.echo(done.line(), err=as_json)
+    if as_json:
+        _print_json([done.as_dict() for done in runs])
+    else:
+        seconds = sum(done.seconds for done in runs)
+        click.echo(f"{len(runs)} notebooks in {seconds:.0f} s; pages in {out / 'html'}")
+    if measure:
+        budgets = course.read_budgets()
+        budgets.update({done.name: done.budget() for done in runs if done.error is None})
+        course.write_budgets(budgets, course.notebooks_dir())
+        _renew_readme()
+    if not as_json:
+        _show_track_table(out)
+    if any(done.failed for done in runs):
+        sys.exit(1)
+
+
+def _recorded_dir() -> Path:
+    return settings.data_dir() / "results"
+
+
+def _renew_readme() -> None:
+    from venh_lib import results
+    from venh_lib.files import write_atomically
+
+    readme = settings.data_dir().resolve().parent / "README.md"
+    write_atomically(readme, results.rendered(readme.read_text(encoding="utf-8"), _recorded_dir()))
+
+
+def _show_track_table(out: Path) -> None:
+    """The Track 1 leaderboard: measured by this run if it executed that notebook, else as recorded."""
+    from venh_lib import results
+
+    measured, recorded = out / "results" / "track1.csv", _recorded_dir() / "track1.csv"
+    for path, origin in ((measured, "measured by this run"), (recorded, "as recorded with the course")):
+        if path.exists():
+            click.echo(f"\nTrack 1, RGB PSNR, {origin}\n{results.plain_table(results.read_rows(path))}")
+            return
+
+
+@cli.command(short_help="Train a method, or go on with a training.")
+@click.argument("method")
+@click.option("--track", type=TRACKS, default=1, show_default=True, help="The challenge's track.")
+@click.option(
+    "--scale",
+    type=click.Choice(settings.SCALES),
+    default="course",
+    show_default=True,
+    help="smoke: a few steps. course: the sample set. paper: LDV, on GPUs.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything drawn."
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Replaces the recipe's number of steps.")
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the training lives; one found there goes on.  [default: in the cache]",
+)
+def train(method: str, track: int, scale: str, seed: int, steps: int | None, folder: Path | None) -> None:
+    """Train METHOD (see `venh methods`), or go on with a training that was stopped.
+
+    Prints the path of the checkpoint that was best on the validation clips.
+    """
+    from venh_lib import methods, training
+
+    click.echo(training.train(methods.get(method), track, scale, seed=seed, steps=steps, folder=folder))
+
+
+@cli.command(short_help="Measure methods on held-out clips.")
+@click.argument("method", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every method that has weights for the track.")
+@click.option("--track", type=TRACKS, default=1, show_default=True, help="The challenge's track.")
+@click.option(
+    "--split",
+    type=click.Choice(("validation", "test")),
+    default="test",
+    show_default=True,
+    help="Which held-out clips.",
+)
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also keep the rows in this CSV."
+)
+@AS_JSON
+def evaluate(
+    method: str | None, everything: bool, track: int, split: str, output: Path | None, as_json: bool
+) -> None:
+    """Measure METHOD, or --all of them, on held-out clips: RGB PSNR in dB and MS-SSIM, before and after.
+
+    Means are over the frames of a clip, then over clips.
+    """
+    if (method is None) != everything:
+        raise SettingError("name one METHOD, or say --all; `venh methods` lists them.")
+    from venh_lib import evaluation, methods, results
+    from venh_lib.files import write_atomically
+
+    if everything:
+        table = evaluation.evaluate_all(track, split=split)
+    else:
+        table = evaluation.evaluate(methods.get(method), track, split=split)
+    rows = table[list(results.COLUMNS)].to_dict("records")
+    if output is not None:
+        write_atomically(output, table.to_csv(columns=list(results.COLUMNS), index=False))
+    if as_json:
+        _print_json(rows)
+    else:
+        click.echo(results.plain_table(rows))
+
+
+@cli.command(short_help="Enhance a video file.")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+@click.option("--method", default="ivp_tencent", show_default=True, help="Which method; see `venh methods`.")
+@click.option("--track", type=TRACKS, default=1, show_default=True, help="Weights of which track.")
+@click.option(
+    "--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights of a training of yours."
+)
+@click.option(
+    "--ensemble",
+    type=click.IntRange(1, 8),
+    default=1,
+    show_default=True,
+    help="Average over this many flips and transposes: slower, a little better.",
+)
+@click.option(
+    "--tile", type=click.IntRange(min=32), help="Side of overlapping tiles in pixels, where memory is short."
+)
+def enhance(
+    source: Path,
+    target: Path,
+    method: str,
+    track: int,
+    checkpoint: Path | None,
+    ensemble: int,
+    tile: int | None,
+) -> None:
+    """Write SOURCE, a compressed video, enhanced to TARGET.
+
+    TARGET is written whole or not at all. The shipped weights are made for HEVC at QP 37 (Track 1).
+    """
+    from venh_lib import inference, methods
+
+    inference.enhance_file(
+        source, target, methods.get(method), track, checkpoint=checkpoint, ensemble=ensemble, tile=tile
+    )
+    click.echo(f"{target} written")
+
+
+@cli.command("methods", short_help="List the methods and their sizes.")
+@AS_JSON
+def list_methods(as_json: bool) -> None:
+    """List the methods, their tracks, and the parameters of their networks in both presets."""
+    import torch
+
+    from venh_lib.methods import METHODS
+    from venh_lib.methods.method import PRESETS
+
+    rows = []
+    for method in METHODS.values():
+        # On the meta device a network has shapes and no memory: the largest is counted at once.
+        with torch.device("meta"):
+            params = {preset: sum(p.numel() for p in method.build(preset).parameters()) for preset in PRESETS}
+        rows.append(
+            {"slug": method.slug, "team": method.team, "tracks": list(method.tracks), "params": params}
+        )
+    if as_json:
+        _print_json(rows)
+        return
+    click.echo(f"{'method':<16} {'team':<24} {'tracks':<8} {'course':>12} {'paper':>12}  parameters")
+    for row in rows:
+        tracks = ", ".join(map(str, row["tracks"]))
+        course, paper = row["params"]["course"], row["params"]["paper"]
+        click.echo(f"{row['slug']:<16} {row['team']:<24} {tracks:<8} {course:12,} {paper:12,}")
+
+
+@cli.command(short_help="Measure speed and memory.")
+@click.argument("name")
+@AS_JSON
+def bench(name: str, as_json: bool) -> None:
+    """Measure what the course says about speed and memory, e.g. `venh bench inference`.
+
+    An unknown NAME lists the known ones.
+    """
+    from venh_lib.bench import BENCHES
+
+    if name not in BENCHES:
+        raise SettingError(f"unknown bench {name!r}; choose one of {', '.join(sorted(BENCHES))}.")
+    figures: Mapping[str, Any] = BENCHES[name]()
+    if as_json:
+        _print_json(dict(figures))
+        return
+    for figure, value in figures.items():
+        click.echo(f"{figure:<32} {value:.4g}" if isinstance(value, float) else f"{figure:<32} {value}")
+
+
+@cli.command(short_help="Say what works on this machine, and what to do.")
+@AS_JSON
+def doctor(as_json: bool) -> None:
+    """Say what works on this machine, what does not, and what to do; exits with 1 if something is broken."""
+    from venh_lib import doctor as examination
+
+    checks = examination.report()
+    works = all(check.status != examination.BROKEN for check in checks)
+    if as_json:
+        _print_json({"works": works, "checks": [vars(check) for check in checks]})
+    else:
+        for check in checks:
+            click.echo(f"{check.name:<12} {check.status:<9} {check.found}")
+            if check.advice:
+                click.echo(f"{'':<22} {check.advice}")
+    sys.exit(0 if works else 1)
+
+
+@cli.command(short_help="Remove outputs from notebooks.")
+@click.argument("notebooks", nargs=-1)
+@click.option(
+    "--on-commit", is_flag=True, help="Make git in this checkout strip notebooks as they are committed."
+)
+def strip(notebooks: tuple[str, ...], on_commit: bool) -> None:
+    """Remove outputs and traces of execution from NOTEBOOKS, files; tags are kept.
+
+    Without NOTEBOOKS, all of the course's are stripped; `-` reads one from stdin and writes it to stdout.
+    """
+    from venh_lib import runner, stripping
+
+    if on_commit:
+        stripping.strip_on_commit(settings.data_dir().resolve().parent)
+    elif notebooks == ("-",):
+        text = click.get_binary_stream("stdin").read().decode()
+        click.get_binary_stream("stdout").write(stripping.stripped(text).encode())
+    else:
+        for path in [Path(name) for name in notebooks] or runner.notebook_paths():
+            if stripping.strip_file(path):
+                click.echo(f"{path.name} stripped")
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on are one line on stderr and exit code 2."""
+    try:
+        cli.main(prog_name="venh", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except VenhError as error:
+        click.echo(f"venh: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        # A full disk, a folder that may not be written to: the system's words name the file.
+        click.echo(f"venh: {error}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("venh: interrupted; nothing half-written is left.", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Between planes (I420, 8 bits) and RGB, bit for bit as ``ffmpeg -i video.mkv %3d.png`` does it.
+
+The challenge compresses in YUV 4:2:0 and evaluates the RGB frames that this command writes (§2), so every PSNR
+of the course stands on this conversion. ffmpeg's scaler repeats each chroma sample over its 2×2 luma samples and
+computes in 16-bit integers with truncating products; the tests hold this file against ffmpeg itself.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from venh_lib.errors import VideoError
+
+# V to red, U to blue, U to green, V to green, in 1/65536, for limited range (ITU-R BT.601 and BT.709).
+COEFFICIENTS = {
+    "bt601": (104597, 132201, 25675, 53279),
+    "bt709": (117489, 138438, 13975, 34925),
+}
+LUMA_WEIGHTS = {"bt601": (0.299, 0.587, 0.114), "bt709": (0.2126, 0.7152, 0.0722)}
+MATRICES = tuple(COEFFICIENTS)
+
+
+def frame_size(planes: np.ndarray) -> tuple[int, int]:
+    """Height and width of the picture in I420 planes [..., H*3//2, W]; VideoError for another shape."""
+    rows, width = planes.shape[-2:]
+    height = rows * 2 // 3
+    if planes.dtype != np.uint8 or rows * 2 % 3 or height % 2 or width % 2:
+        raise VideoError(
+            f"expected planes uint8 [..., H*3//2, W] with even H and W, found {planes.dtype} {planes.shape}."
+        )
+    return height, width
+
+
+def split_planes(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Views of luma [..., H, W], Cb and Cr [..., H//2, W//2] in I420 planes uint8 [..., H*3//2, W]."""
+    height, width = frame_size(planes)
+    lead, area = planes.shape[:-2], height * width
+    flat = planes.reshape(*lead, -1)
+    half = (*lead, height // 2, width // 2)
+    return (
+        flat[..., :area].reshape(*lead, height, width),
+        flat[..., area : area * 5 // 4].reshape(half),
+        flat[..., area * 5 // 4 :].reshape(half),
+    )
+
+
+def join_planes(luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> np.ndarray:
+    """I420 planes uint8 [..., H*3//2, W] from luma [..., H, W], Cb and Cr [..., H//2, W//2], all uint8."""
+    *lead, height, width = luma.shape
+    parts = [plane.reshape(*lead, -1) for plane in (luma, cb, cr)]
+    return np.concatenate(parts, axis=-1).reshape(*lead, height * 3 // 2, width)
+
+
+def crop_planes(planes: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
+    """A window of I420 planes as I420 planes of its own, uint8 [..., height*3//2, width].
+
+    It converts to the same RGB pixels as the whole frame does there. Raises VideoError unless all four numbers
+    are even and the window lies inside the frame.
+    """
+    frame_height, frame_width = frame_size(planes)
+    inside = 0 <= top <= frame_height - height and 0 <= left <= frame_width - width and height > 0 < width
+    if not inside or any(number % 2 for number in (top, left, height, width)):
+        raise VideoError(
+            f"window top={top}, left={left}, {width}x{height}: expected even numbers inside "
+            f"{frame_width}x{frame_height}."
+        )
+    luma, cb, cr = split_planes(planes)
+    half = (..., slice(top // 2, (top + height) // 2), slice(left // 2, (left + width) // 2))
+    return join_planes(luma[..., top : top + height, left : left + width], cb[half], cr[half])
+
+
+def check_matrix(matrix: str) -> str:
+    """Return ``matrix`` if it is 'bt601' or 'bt709', else raise VideoError."""
+    if matrix not in COEFFICIENTS:
+        raise VideoError(f"unknown colour matrix {matrix!r}; choose one of {', '.join(MATRICES)}.")
+    return matrix
+
+
+@lru_cache
+def _tables(matrix: str, full_range: bool) -> tuple[np.ndarray, ...]:
+    """What one sample adds to a colour, int16 [256] each: luma, Cr to red, Cb to blue, Cb and Cr to green."""
+    red, blue, green_cb, green_cr = COEFFICIENTS[check_matrix(matrix)]
+    luma, black = 65536 * 255 // 219, 16
+    if full_range:
+        red, blue, green_cb, green_cr = (c * 224 // 255 for c in (red, blue, green_cb, green_cr))
+        luma, black = 65536, 0
+    sample = np.arange(256, dtype=np.int64)
+
+    def table(coefficient: int, zero: int) -> np.ndarray:
+        # 13 fractional bits in the coefficient and 3 in the sample leave 16, which a high product drops.
+        return (((sample - zero) * 8 * ((coefficient * 8192 + 32768) >> 16)) >> 16).astype(np.int16)
+
+    return table(luma, black), table(red, 128), table(blue, 128), table(-green_cb, 128), table(-green_cr, 128)
+
+
+def planes_to_rgb(planes: np.ndarray, matrix: str = "bt601", full_range: bool = False) -> np.ndarray:
+    """Convert I420 planes uint8 [..., H*3//2, W] to RGB uint8 [..., H, W, 3], bit-equal to ffmpeg.
+
+    ``matrix`` is 'bt601' (what ffmpeg takes for an untagged video) or 'bt709'; ``full_range`` is False for
+    video range (luma 16–235). Works on any even-sized crop. Raises VideoError for another matrix or an
+    impossible shape.
+    """
+    luma_table, red, blue, green_cb, green_cr = _tables(matrix, full_range)
+    luma, cb, cr = split_planes(planes)
+    *lead, height, width = luma.shape
+    brightness = luma_table[luma].reshape(*lead, height // 2, 2, width)
+    rgb = np.empty((*lead, height, width, 3), np.uint8)
+    for channel, chroma in enumerate((red[cr], green_cb[cb] + green_cr[cr], blue[cb])):
+        value = brightness + np.repeat(chroma, 2, axis=-1)[..., None, :]
+        np.clip(value, 0, 255, out=value)
+        rgb[..., channel] = value.reshape(luma.shape)
+    return rgb
+
+
+def rgb_to_planes(rgb: np.ndarray, matrix: str = "bt601", full_range: bool = False) -> np.ndarray:
+    """Convert RGB uint8 [..., H, W, 3] to I420 planes uint8 [..., H*3//2, W], rounded to nearest.
+
+    Chroma is the mean over each 2×2 pixels, the least-squares inverse of ``planes_to_rgb``'s repetition.
+    Raises VideoError for odd sizes or another matrix.
+    """
+    *lead, height, width, channels = rgb.shape
+    if rgb.dtype != np.uint8 or channels != 3 or height % 2 or width % 2:
+        raise VideoError(
+            f"expected RGB uint8 [..., H, W, 3] with even H and W, found {rgb.dtype} {rgb.shape}."
+        )
+    kr, kg, kb = LUMA_WEIGHTS[check_matrix(matrix)]
+    luma_gain, chroma_gain, black = (1.0, 1.0, 0.0) if full_range else (219 / 255, 224 / 255, 16.0)
+    red, green, blue = (rgb[..., channel].astype(np.float32) for channel in range(3))
+    luma = np.float32(kr) * red + np.float32(kg) * green + np.float32(kb) * blue
+
+    def mean_of_four(plane: np.ndarray) -> np.ndarray:
+        rows = plane[..., 0::2, :] + plane[..., 1::2, :]
+        return (rows[..., 0::2] + rows[..., 1::2]) * np.float32(0.25)
+
+    def quantised(plane: np.ndarray) -> np.ndarray:
+        return np.clip(plane + np.float32(0.5), 0, 255).astype(np.uint8)
+
+    mean_luma = mean_of_four(luma)
+    cb = (mean_of_four(blue) - mean_luma) * np.float32(chroma_gain / (2 * (1 - kb)))
+    cr = (mean_of_four(red) - mean_luma) * np.float32(chroma_gain / (2 * (1 - kr)))
+    return join_planes(
+        quantised(luma * np.float32(luma_gain) + np.float32(black)), quantised(cb + 128), quantised(cr + 128)
+    )

@@ -1,0 +1,216 @@
+"""A method on held-out clips: a tidy table of what it gains, and leaderboards beside the report's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence as SequenceOf
+from contextlib import closing
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from venh_lib import challenge, checkpoints, dataset, devices, references, results
+from venh_lib.colour import planes_to_rgb
+from venh_lib.dataset import Sequence
+from venh_lib.errors import CheckpointError, DataError, SettingError
+from venh_lib.files import write_atomically
+from venh_lib.inference import Inference, enhance_frames
+from venh_lib.methods import METHODS
+from venh_lib.methods.method import Method
+from venh_lib.metrics.fidelity import Fidelity, FidelityMeter, mean_psnr
+from venh_lib.video import Frames
+
+COLUMNS = (*results.COLUMNS, "category", "pqf_gain_db", "non_pqf_gain_db")
+
+
+def _rgb(frames: Frames, raw: Frames, count: int) -> Iterator[np.ndarray]:
+    """The first ``count`` frames as RGB, by the raw side's colour matrix: a pair has one conversion."""
+    return (planes_to_rgb(frames.planes(t), raw.matrix, frames.full_range) for t in range(count))
+
+
+def _measure(raw: Frames, frames: Iterator[np.ndarray], count: int, ms_ssim: bool, device: torch.device) -> Fidelity:
+    def tensor(frame: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(frame).to(device).permute(2, 0, 1)[None]
+
+    meter = FidelityMeter(structure=ms_ssim)
+    for truth, frame in zip(_rgb(raw, raw, count), frames, strict=True):
+        meter.update(tensor(truth), tensor(frame))
+    return meter.result()
+
+
+@lru_cache(maxsize=256)
+def _unprocessed(sequence: Sequence, count: int, ms_ssim: bool, device: torch.device) -> Fidelity:
+    """Figures of the compressed clip; kept, because they are the same for every method."""
+    raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+    return _measure(raw, _rgb(compressed, raw, count), count, ms_ssim, device)
+
+
+def _gain(given: Fidelity, output: Fidelity, frames: SequenceOf[int]) -> float:
+    """Mean PSNR of ``frames`` after less before, in dB; NaN for no frames."""
+    if not frames:
+        return math.nan
+    return mean_psnr([output.psnr[t] for t in frames]) - mean_psnr([given.psnr[t] for t in frames])
+
+
+def evaluate_clip(
+    network: nn.Module,
+    method: Method,
+    sequence: Sequence,
+    *,
+    track: int = 1,
+    device: torch.device | None = None,
+    frames: int | None = None,
+    ms_ssim: bool = True,
+    **settings,
+) -> dict:
+    """One row of ``evaluate``: ``network`` on the first ``frames`` frames of ``sequence`` (all when None).
+
+    Raises as ``enhance_frames``, and DataError for MS-SSIM of frames whose short side is 160 px or less.
+    """
+    if frames is not None and frames < 1:
+        raise SettingError(f"frames must be at least 1, got {frames}.")
+    device = device or devices.pick_device()
+    infos = sequence.infos[:frames]
+    count = len(infos)
+    raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+    if raw.shape[1:] != compressed.shape[1:] or min(len(raw), len(compressed)) < count:
+        raise DataError(
+            f"{sequence.name}: {sequence.raw} is {raw.shape}, {sequence.compressed} {compressed.shape} (frames, "
+            "height, width); a pair must be of one size."
+        )
+    given = _unprocessed(sequence, count, ms_ssim, device)
+    inputs = _rgb(compressed, raw, count)
+    with closing(enhance_frames(network, method, inputs, infos, device=device, **settings)) as outputs:
+        output = _measure(raw, outputs, count, ms_ssim, device)
+    peaks = references.peak_frames(infos)
+    others = [t for t in range(count) if t not in peaks]
+    return {
+        "method": method.slug,
+        "track": track,
+        "clip": sequence.name,
+        "frames": count,
+        "psnr_in": given.mean_psnr,
+        "psnr_out": output.mean_psnr,
+        "gain_db": _gain(given, output, range(count)),
+        "ms_ssim_in": given.mean_ms_ssim if ms_ssim else math.nan,
+        "ms_ssim_out": output.mean_ms_ssim if ms_ssim else math.nan,
+        "category": sequence.category,
+        "pqf_gain_db": _gain(given, output, peaks),
+        "non_pqf_gain_db": _gain(given, output, others),
+    }
+
+
+def evaluate(
+    method: Method,
+    track: int = 1,
+    *,
+    split: str = "test",
+    sequences: SequenceOf[Sequence] | None = None,
+    network: nn.Module | None = None,
+    checkpoint: Path | None = None,
+    device: torch.device | None = None,
+    frames: int | None = None,
+    ms_ssim: bool = True,
+    progress: bool = True,
+    **settings,
+) -> pandas.DataFrame:
+    """One row per clip, columns COLUMNS: RGB PSNR in dB and MS-SSIM before and after, gains in dB.
+
+    8-bit RGB frames, the squared error pooled over three channels, PSNR per frame, mean over all frames of
+    a clip (report §2.3; PQFs and the other frames apart in the last two columns, NaN where there are
+    none). Clips are ``sequences``, else the sample set's ``split``; weights are ``network``'s, else
+    ``checkpoint``'s, else the shipped ones of ``track``. ``settings`` are the fields of ``Inference``.
+    """
+    challenge.track(track)
+    Inference.of(**settings)
+    if network is None:
+        network = checkpoints.load(checkpoint or checkpoints.shipped(method, track), method)
+    if sequences is None:
+        sequences = dataset.sample_set(split, track, progress=progress)
+    if not sequences:
+        raise DataError(f"no clips to evaluate {method.slug} on; the split {split!r} is empty.")
+    measured = {"track": track, "device": device, "frames": frames, "ms_ssim": ms_ssim, **settings}
+    rows = [
+        evaluate_clip(network, method, sequence, **measured)
+        for sequence in tqdm(sequences, desc=method.slug, unit="clip", disable=not progress)
+    ]
+    return pandas.DataFrame(rows, columns=list(COLUMNS))
+
+
+def evaluate_all(track: int = 1, **options) -> pandas.DataFrame:
+    """``evaluate`` for every method that has a shipped checkpoint of ``track``, one table.
+
+    ``attrs['without_checkpoint']`` names the methods of the track that have none. ``options`` are
+    those of ``evaluate``. Raises CheckpointError when no method has one.
+    """
+    challenge.track(track)
+    methods = [method for method in METHODS.values() if track in method.tracks]
+    ready = [method for method in methods if checkpoints.shipped(method, track).is_file()]
+    missing = [method.slug for method in methods if method not in ready]
+    if not ready:
+        raise CheckpointError(
+            f"no method of track {track} has a shipped checkpoint (looked for {', '.join(missing) or 'none'}); "
+            "train one with `venh train METHOD` and name it with --checkpoint."
+        )
+    table = pandas.concat([evaluate(method, track, **options) for method in ready], ignore_index=True)
+    table.attrs["without_checkpoint"] = missing
+    return table
+
+
+def summary(table: pandas.DataFrame) -> pandas.DataFrame:
+    """One row per method, the largest gain first: means over clips, and the clip that gains least."""
+    return pandas.DataFrame([asdict(row) for row in results.summaries(to_records(table))])
+
+
+def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
+    """Our mean gains beside the report's, in dB, the largest of ours first, with both ranks.
+
+    Index ``method``; ``gain_db``, ``report_gain_db`` (Table 1 or 3; NaN for methods it does not list),
+    ``rank`` and ``report_rank`` among the methods that have both. ``attrs['rank_correlation']`` is
+    Spearman's, NaN for fewer than two such methods. Raises SettingError for Track 2 (ranked by MOS).
+    """
+    published = challenge.published_gains(track)
+    ours = table[table["track"] == track].groupby("method")["gain_db"].mean()
+    board = pandas.DataFrame({"gain_db": ours, "report_gain_db": ours.index.map(published).astype(float)})
+    both = board.dropna()
+    board["rank"] = both["gain_db"].rank(ascending=False)
+    board["report_rank"] = both["report_gain_db"].rank(ascending=False)
+    board = board.sort_values("gain_db", ascending=False)
+    enough = len(both) > 1
+    board.attrs["rank_correlation"] = board["rank"].corr(board["report_rank"]) if enough else math.nan
+    return board
+
+
+def to_records(table: pandas.DataFrame) -> list[dict]:
+    """The rows as plain dicts for JSON, in the columns of ``results.COLUMNS``; what was not measured is None."""
+    rows = table[list(results.COLUMNS)].astype(object)
+    return rows.where(rows.notna(), None).to_dict("records")
+
+
+def load_results(path: Path) -> pandas.DataFrame:
+    """Recorded rows, columns ``results.COLUMNS``; DataError for a file of other columns."""
+    results.read_rows(Path(path))
+    return pandas.read_csv(path)
+
+
+def save_results(table: pandas.DataFrame, path: Path) -> pandas.DataFrame:
+    """Record ``table`` in the CSV ``path``: rows of its methods (per track) replace those recorded before.
+
+    The file is whole at any time. Returns all rows it now holds.
+    """
+    path = Path(path)
+    rows = table[list(results.COLUMNS)]
+    if path.is_file():
+        old = load_results(path)
+        renewed = set(zip(rows["method"], rows["track"], strict=True))
+        kept = [key not in renewed for key in zip(old["method"], old["track"], strict=True)]
+        rows = pandas.concat([old[kept], rows], ignore_index=True) if any(kept) else rows
+    rows = rows.sort_values(["track", "method", "clip"], kind="stable", ignore_index=True)
+    write_atomically(path, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    return rows

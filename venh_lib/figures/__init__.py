@@ -1,0 +1,1 @@
+"""Every plot of the course, one module per subject; ``style`` holds what they share."""

@@ -1,0 +1,214 @@
+"""A whole video through a method: windows or segments, tiles and self-ensembles, in constant memory."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from venh_lib import checkpoints, devices
+from venh_lib.bitstream import FrameInfo, read_frame_infos
+from venh_lib.errors import SettingError, VideoError
+from venh_lib.methods.method import Method
+from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
+from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
+from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
+
+
+def _through_windows(
+    runner: Runner, method: Method, infos: Sequence[FrameInfo], source: Source, batch: int
+) -> Iterator[list[Enhanced]]:
+    windows, last_use = window_schedule(method, infos)
+    for first in range(0, len(infos), batch):
+        chunk = range(first, min(first + batch, len(infos)))
+        source.read_to(1 + max(max(windows[t]) for t in chunk))
+        by_length: dict[int, list[int]] = {}
+        for t in chunk:
+            by_length.setdefault(len(windows[t]), []).append(t)
+        yield [runner(ts, [[source.held[i] for i in windows[t]] for t in ts]) for ts in by_length.values()]
+        source.drop(lambda i, stop=chunk.stop: last_use[i] < stop)
+
+
+def _through_segments(runner: Runner, source: Source, plan: Sequence[Segment]) -> Iterator[list[Enhanced]]:
+    for segment in plan:
+        source.drop(lambda i, start=segment.start: i < start)
+        source.read_to(segment.stop)
+        frames = [source.held[i] for i in range(segment.start, segment.stop)]
+        keep = slice(segment.first - segment.start, segment.last - segment.start)
+        yield [runner(range(segment.first, segment.last), [frames], keep)]
+
+
+def _checked(frames: Iterable[np.ndarray], least_size: int, slug: str, pin: bool) -> Iterator[Tensor]:
+    size = None
+    for t, frame in enumerate(frames):
+        if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+            raise VideoError(f"frame {t} is {frame.dtype} {frame.shape}; expected uint8 RGB [H, W, 3].")
+        size = size or frame.shape
+        if frame.shape != size:
+            raise VideoError(f"frame {t} is {_name(frame.shape)}, the frames before it are {_name(size)}.")
+        if min(size[:2]) < least_size:
+            raise VideoError(
+                f"frames are {_name(size)}; {slug} needs at least {least_size} pixels in height and width. "
+                "Choose another method, or a larger video."
+            )
+        tensor = torch.from_numpy(np.require(frame, requirements=("C", "W")))
+        yield tensor.pin_memory() if pin else tensor
+
+
+def _name(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}×{shape[0]}"
+
+
+def enhance_frames(
+    network: nn.Module,
+    method: Method,
+    frames: Iterable[np.ndarray],
+    infos: Sequence[FrameInfo],
+    *,
+    device: torch.device | None = None,
+    stopwatch: Stopwatch | None = None,
+    **settings,
+) -> Iterator[np.ndarray]:
+    """Enhance a stream of decoded frames, in order, holding only those that a later frame still needs.
+
+    ``frames``: uint8 RGB [H, W, 3], as many as ``infos``; yields the same, rounded and clipped to 8 bits.
+    ``network`` is moved to ``device`` (the best there is by default). ``settings`` are the fields of
+    ``Inference``. Raises SettingError for unknown settings, VideoError for frames that are too small for
+    the method, of changing size, or more or fewer than ``infos``, VenhError naming the frame when the
+    output is not finite.
+    """
+    options = Inference.of(**settings)
+    if options.tile is not None and min(options.tile) < method.least_size:
+        raise SettingError(f"tile {options.tile}: {method.slug} needs at least {method.least_size} pixels.")
+    device = device or devices.pick_device()
+    network, infos = network.to(device), tuple(infos)
+    return _stream(network, method, frames, infos, device, options, stopwatch or Stopwatch())
+
+
+def _stream(
+    network: nn.Module,
+    method: Method,
+    frames: Iterable[np.ndarray],
+    infos: tuple[FrameInfo, ...],
+    device: torch.device,
+    options: Inference,
+    stopwatch: Stopwatch,
+) -> Iterator[np.ndarray]:
+    runner = Runner(network, device, options, stopwatch)
+    decoded = read_ahead(_checked(frames, method.least_size, method.slug, pin=device.type == "cuda"))
+    source = Source(decoded, len(infos), runner.upload)
+    if method.kind == "recurrent":
+        plan = segments(len(infos), options.segment, options.segment_overlap) if infos else ()
+        parts = _through_segments(runner, source, plan)
+    else:
+        parts = _through_windows(runner, method, infos, source, options.batch)
+    with closing(decoded), evaluating(network):
+        for part in one_later(parts):
+            done: dict[int, np.ndarray] = {}
+            for enhanced in part:
+                done |= enhanced.collect(method.slug)
+            for t in sorted(done):
+                yield done[t]
+        source.finish()
+
+
+@dataclass(frozen=True)
+class EnhanceReport:
+    """What an enhancement took: frames, seconds in all, seconds that the network computed."""
+
+    frames: int
+    seconds: float
+    network_seconds: float
+
+
+def _like_a_stream(pattern: Sequence[int], slices: str) -> tuple[FrameInfo, ...]:
+    return tuple(FrameInfo(t, slices[t % len(slices)], pattern[t % len(pattern)], 1) for t in range(40))
+
+
+def reads_the_bitstream(method: Method) -> bool:
+    """Whether the method's windows depend on QPs or slice types: its policy is asked about two streams."""
+    if method.kind == "recurrent":
+        return False
+    one = _like_a_stream((36, 45, 44, 45), "IPPPPPPPPP")
+    other = _like_a_stream((45, 44, 45, 40, 44, 38), "IBPB")
+    return any(method.policy(one, t) != method.policy(other, t) for t in range(len(one)))
+
+
+def infos_of(source: Path, info: VideoInfo, method: Method) -> tuple[FrameInfo, ...]:
+    """The frames' QPs and types from an HEVC file; of another codec, QP 0 and a warning.
+
+    Raises VideoError when the method chooses its reference frames by QPs that cannot be read.
+    """
+    if info.codec == "hevc":
+        return read_frame_infos(source)
+    if reads_the_bitstream(method):
+        raise VideoError(
+            f"{source} is {info.codec}: QPs are read from HEVC only, and {method.slug} chooses its reference "
+            "frames by them. Encode it as HEVC first, or choose a method that looks at one frame, as "
+            "ivp_tencent does."
+        )
+    warnings.warn(
+        f"{source} is {info.codec}, {method.slug} was trained on HEVC: it may gain less, or nothing.",
+        stacklevel=3,
+    )
+    return tuple(FrameInfo(t, "P", 0, 0) for t in range(info.frames))
+
+
+def _check_target(source: Path, target: Path, overwrite: bool) -> None:
+    if not target.parent.is_dir():
+        raise SettingError(f"the folder of {target} does not exist; make it first.")
+    if not target.exists():
+        return
+    if source.exists() and target.samefile(source):
+        raise SettingError(f"{target} is the source itself; name another file to write.")
+    if not overwrite:
+        raise SettingError(f"{target} exists; name another file, or remove it.")
+
+
+def enhance_file(
+    source: Path,
+    target: Path,
+    method: Method,
+    track: int = 1,
+    *,
+    checkpoint: Path | None = None,
+    network: nn.Module | None = None,
+    device: torch.device | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+    **settings,
+) -> EnhanceReport:
+    """Write the video ``source`` enhanced to ``target``, with its frame rate, colour matrix and sound.
+
+    The weights are ``network``'s, else ``checkpoint``'s, else the shipped ones of ``track``. Decoding and
+    encoding run beside the network. ``settings`` are the fields of ``Inference``. Raises VideoError for a
+    source that cannot be used, CheckpointError without weights, SettingError for a target that is the
+    source or (without ``overwrite``) exists; ``target`` is written whole or not at all.
+    """
+    source, target = Path(source), Path(target)
+    options = Inference.of(**settings)
+    _check_target(source, target, overwrite)
+    info = probe(source)
+    infos = infos_of(source, info, method)
+    if network is None:
+        network = checkpoints.load(checkpoint or checkpoints.shipped(method, track), method)
+    stopwatch, started = Stopwatch(), time.perf_counter()
+    size, colours = (info.width, info.height), {"matrix": info.matrix, "full_range": info.full_range}
+    running = {"device": device, "stopwatch": stopwatch, **vars(options)}
+    with (
+        VideoWriter(target, *size, info.frame_rate, **colours, audio_from=source) as writer,
+        closing(read_rgb(source, matrix=info.matrix)) as frames,
+        closing(enhance_frames(network, method, frames, infos, **running)) as outputs,
+        behind(writer.write) as write,
+    ):
+        for output in tqdm(outputs, total=len(infos), desc=source.name, unit="frame", disable=not progress):
+            write(output)
+    return EnhanceReport(len(infos), time.perf_counter() - started, stopwatch.seconds)

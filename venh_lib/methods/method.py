@@ -1,0 +1,60 @@
+"""What a method is: a network, the frames it looks at, and how it is trained, in one frozen record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from venh_lib.bitstream import FrameInfo
+from venh_lib.errors import SettingError
+from venh_lib.recipes import Recipe
+
+PRESETS = ("course", "paper")
+
+
+def every_frame(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
+    """All frames of a clip are targets of training."""
+    return tuple(range(len(infos)))
+
+
+@dataclass(frozen=True)
+class Method:
+    """One entry of the challenge, or a baseline of its Table 1.
+
+    ``build(preset)`` returns the network: for ``kind='window'`` it maps ``[B, N, 3, H, W]`` to
+    ``[B, 3, H, W]``, for ``kind='recurrent'`` ``[B, T, 3, H, W]`` to the same shape; RGB in 0–1.
+    ``policy(infos, t)`` names the N frames of the window of frame ``t``, in the network's order.
+    ``targets(infos)`` are the frames that training asks for. ``departures`` states each place where
+    this differs from the report, and why. ``least_size`` is the smallest height and width in pixels.
+    """
+
+    slug: str
+    team: str
+    title: str
+    tracks: tuple[int, ...]
+    sections: tuple[str, ...]
+    kind: Literal["window", "recurrent"]
+    build: Callable[[str], nn.Module]
+    policy: Callable[[Sequence[FrameInfo], int], tuple[int, ...]]
+    recipes: Mapping[tuple[int, str], Recipe]
+    departures: tuple[str, ...]
+    targets: Callable[[Sequence[FrameInfo]], tuple[int, ...]] = every_frame
+    least_size: int = 16
+
+    def recipe(self, track: int, scale: str) -> Recipe:
+        """The recipe for ``track`` at ``scale``; SettingError if this method has none."""
+        try:
+            return self.recipes[track, scale]
+        except KeyError:
+            known = ", ".join(f"track {k} at {s}" for k, s in self.recipes)
+            raise SettingError(f"{self.slug} has no recipe for track {track} at scale {scale!r}; it has: {known}.") from None
+
+
+def check_preset(preset: str) -> str:
+    """Return ``preset`` if it is one of PRESETS, else raise SettingError."""
+    if preset not in PRESETS:
+        raise SettingError(f"unknown preset {preset!r}; choose one of {', '.join(PRESETS)}.")
+    return preset

@@ -1,0 +1,1 @@
+"""Quality metrics, one file per family."""

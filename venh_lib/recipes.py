@@ -1,0 +1,113 @@
+"""How a method is trained: one frozen record per track and scale, and the learning-rate schedules it names.
+
+Numbers from the report stand in each method's ``paper`` recipes with their section; the ``course``
+recipes are ours, chosen on the validation clips.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from venh_lib.errors import SettingError
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A learning rate that does not change."""
+
+    def __call__(self, step: int, steps: int) -> float:
+        """The factor on the learning rate at ``step`` (0-based) of ``steps``."""
+        return 1.0
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """From 1 to ``floor`` along half a cosine."""
+
+    floor: float = 0.01
+
+    def __call__(self, step: int, steps: int) -> float:
+        """The factor on the learning rate at ``step`` (0-based) of ``steps``."""
+        progress = min(step / max(steps, 1), 1.0)
+        return self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@dataclass(frozen=True)
+class CosineRestarts:
+    """``cycles`` cosines of equal length one after the other, each starting at 1 again."""
+
+    cycles: int
+    floor: float = 0.01
+
+    def __call__(self, step: int, steps: int) -> float:
+        """The factor on the learning rate at ``step`` (0-based) of ``steps``."""
+        length = max(math.ceil(steps / self.cycles), 1)
+        return Cosine(self.floor)(step % length, length)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """Times ``factor`` every ``every`` steps."""
+
+    factor: float
+    every: int
+
+    def __call__(self, step: int, steps: int) -> float:
+        """The factor on the learning rate at ``step`` (0-based) of ``steps``."""
+        return self.factor ** (step // self.every)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training.
+
+    ``crop`` is the side of the square crop in pixels; ``frames`` the length of the crop in time for
+    recurrent methods (window methods take their window from the policy). ``clip_norm`` bounds the
+    gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
+    ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start
+    from, ``frozen`` names prefixes that are not trained. ``colour`` switches the colour augmentation
+    of coded pairs, ``flips`` the flips and transposes (report §4.2).
+    """
+
+    steps: int
+    batch: int
+    crop: int
+    loss: Callable
+    learning_rate: float
+    preset: str
+    frames: int = 1
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    warmup: int = 0
+    schedule: Callable[[int, int], float] = field(default_factory=Cosine)
+    ema: float | None = 0.999
+    clip_norm: float | None = None
+    adaptive_clip: float | None = None
+    precision: str = "auto"
+    flips: bool = True
+    colour: bool = True
+    clips: int = 280
+    start: tuple[tuple[str, str], ...] = ()
+    frozen: tuple[str, ...] = ()
+    validate_every: int = 1000
+    checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or self.frames < 1:
+            raise SettingError(f"a recipe needs at least one step, one sample and one frame, got {self}.")
+        if self.crop % 2:
+            raise SettingError(f"crop must be even (chroma is subsampled by two), got {self.crop}.")
+        if self.clip_norm is not None and self.adaptive_clip is not None:
+            raise SettingError("choose one of clip_norm and adaptive_clip, not both.")
+
+    def with_steps(self, steps: int) -> Recipe:
+        """The same recipe for another number of steps."""
+        return replace(self, steps=steps)
+
+    def learning_rate_at(self, step: int) -> float:
+        """The learning rate at ``step`` (0-based): linear warm-up, then the schedule over the rest."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        return self.learning_rate * self.schedule(step - self.warmup, self.steps - self.warmup)

@@ -1,0 +1,434 @@
+"""Training: one loop for every method, on one core or many GPUs, that can be stopped and goes on exactly.
+
+A training lives in a folder: ``state.safetensors`` (everything needed to go on), ``best.safetensors``
+and ``best.json`` (the weights that did best on the validation clips, and their provenance), ``log.jsonl``.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import platform
+import subprocess
+import time
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.utils.data import DataLoader, Sampler
+from tqdm import tqdm
+
+from venh_lib import __version__, checkpoints, dataset, devices, settings
+from venh_lib.crops import Crops
+from venh_lib.dataset import Sequence
+from venh_lib.errors import CheckpointError, TrainingError
+from venh_lib.files import write_atomically
+from venh_lib.methods import METHODS
+from venh_lib.methods.method import Method
+from venh_lib.metrics.fidelity import psnr
+from venh_lib.recipes import Recipe
+
+VALIDATION_FRAMES = 6
+
+
+class Range(Sampler):
+    """Sample numbers ``first`` … ``last − 1`` in order: the randomness lies in the samples themselves."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+
+    def __iter__(self):
+        return iter(range(self.first, self.last))
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+
+class Average:
+    """Exponential moving average of a network's weights and buffers.
+
+    The decay grows from 0 to its final value over the first steps, so that the average forgets the
+    initial weights even in a short training.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Move towards ``network`` after its step number ``step`` (0-based)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for mean, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - decay)
+            else:
+                mean.copy_(value)
+
+
+@torch.no_grad()
+def clip_adaptively(parameters: SequenceOf[nn.Parameter], limit: float, epsilon: float = 1e-3) -> None:
+    """Scale each output unit's gradient down to ``limit`` × the norm of its weights (report §4.7, its [8])."""
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        dims = tuple(range(1, parameter.ndim)) if parameter.ndim > 1 else (0,)
+        weight = torch.linalg.vector_norm(parameter, dim=dims, keepdim=True).clamp_min(epsilon)
+        gradient = torch.linalg.vector_norm(parameter.grad, dim=dims, keepdim=True).clamp_min(1e-12)
+        parameter.grad.mul_((limit * weight / gradient).clamp_max(1.0))
+
+
+@dataclass
+class Progress:
+    """How far a training is; saved with its state."""
+
+    step: int = 0
+    best_step: int = 0
+    best_gain: float = -math.inf
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+
+class Training:
+    """One training of ``method`` for ``track`` in ``folder``; ``run()`` starts it, or goes on where it stopped.
+
+    Raises TrainingError when the folder holds a training of another recipe or seed, and when the loss
+    is no longer finite (the last good state and the best checkpoint stay in the folder).
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        track: int,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        scale: str,
+        seed: int,
+        training: SequenceOf[Sequence],
+        validation: SequenceOf[Sequence],
+        device: torch.device | None = None,
+        compile_network: bool = False,
+        workers: int | None = None,
+        progress: bool = True,
+    ) -> None:
+        device = device or devices.pick_device()
+        precision = devices.resolve_precision(device, recipe.precision)
+        self.accelerator = Accelerator(
+            cpu=device.type == "cpu", mixed_precision="no" if precision == "fp32" else precision, split_batches=True
+        )
+        self.method, self.track, self.recipe, self.scale, self.seed = method, track, recipe, scale, seed
+        self.folder, self.validation, self.show = Path(folder), validation, progress
+        self.precision = precision
+        self.workers = (0 if device.type == "cpu" else 4) if workers is None else workers
+        self.crops = Crops(
+            training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
+            frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed, flips=recipe.flips, colour=recipe.colour,
+        )  # fmt: skip
+        torch.manual_seed(seed)
+        network = method.build(recipe.preset)
+        for prefix, slug in recipe.start:
+            _start_from(network, prefix, METHODS[slug], track)
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(not name.startswith(recipe.frozen))
+        network = network.to(device=self.accelerator.device, memory_format=torch.channels_last)
+        self.average = Average(network, recipe.ema) if recipe.ema else None
+        trained = [p for p in network.parameters() if p.requires_grad]
+        optimiser = torch.optim.Adam(trained, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay)
+        self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
+        self.forward = torch.compile(self.network) if compile_network else self.network
+        self.progress = Progress()
+
+    @property
+    def plain(self) -> nn.Module:
+        """The network without accelerate's wrapping."""
+        return self.accelerator.unwrap_model(self.network)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The weights that are validated and kept: the moving average, or the network itself without one."""
+        return self.average.network if self.average else self.plain
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def run(self) -> Path:
+        """Train to the recipe's last step; returns the path of the best checkpoint."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._resume()
+        steps, batch = self.recipe.steps, self.recipe.batch
+        loader = DataLoader(
+            self.crops, batch, sampler=Range(self.progress.step * batch, steps * batch), num_workers=self.workers,
+            pin_memory=self.accelerator.device.type == "cuda", drop_last=True,
+        )  # fmt: skip
+        loader = self.accelerator.prepare(loader)
+        show = self.show and self.accelerator.is_main_process
+        bar = tqdm(initial=self.progress.step, total=steps, unit="step", desc=f"{self.method.slug} track {self.track}", disable=not show)
+        started = time.perf_counter()
+        with bar:
+            for samples in loader if self.progress.step < steps else ():
+                loss = self.step(samples)
+                self.progress.step += 1
+                bar.update()
+                self._keep(loss, bar)
+                now = time.perf_counter()
+                self.progress.seconds += now - started
+                started = now
+                if self._due(self.recipe.validate_every):
+                    self._validate(bar)
+                if self._due(self.recipe.checkpoint_every):
+                    self._save()
+        return self.folder / "best.safetensors"
+
+    def step(self, samples: dict[str, torch.Tensor]) -> torch.Tensor:
+        """One step of the optimiser on one batch; returns the loss, a scalar on the device."""
+        self.network.train()
+        number = self.progress.step
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.learning_rate_at(number)
+        with self.accelerator.autocast():
+            loss = self._loss(samples["lq"], samples["gt"], number)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss)
+        if self.recipe.clip_norm is not None:
+            self.accelerator.clip_grad_norm_(self.network.parameters(), self.recipe.clip_norm)
+        elif self.recipe.adaptive_clip is not None:
+            self.accelerator.unscale_gradients(self.optimiser)
+            clip_adaptively([p for p in self.network.parameters() if p.requires_grad], self.recipe.adaptive_clip)
+        self.optimiser.step()
+        if self.average:
+            self.average.update(self.plain, number)
+        return loss.detach()
+
+    def _loss(self, lq: torch.Tensor, gt: torch.Tensor, step: int) -> torch.Tensor:
+        """The recipe's loss; a network that is trained on more than its output has a ``training_loss`` of its own."""
+        if hasattr(self.plain, "training_loss"):
+            return self.plain.training_loss(lq, gt, step, self.recipe.steps, self.recipe.loss)
+        return self.recipe.loss(self.forward(lq).float(), gt)
+
+    def _due(self, every: int) -> bool:
+        return self.progress.step % every == 0 or self.progress.step == self.recipe.steps
+
+    def _keep(self, loss: torch.Tensor, bar: tqdm) -> None:
+        """Collect the loss; look at it every twentieth step, since looking waits for the device."""
+        self.progress.losses.append(loss)
+        if self.progress.step % 20 and self.progress.step != self.recipe.steps:
+            return
+        mean = float(self.accelerator.reduce(torch.stack(self.progress.losses).mean(), "mean"))
+        self.progress.losses.clear()
+        if not math.isfinite(mean):
+            raise TrainingError(
+                f"{self.method.slug}: the loss is {mean} by step {self.progress.step}. The last good state is in {self.folder}; "
+                "train again with a lower learning rate, a smaller clip_norm or precision='fp32'."
+            )
+        rate = self.optimiser.param_groups[0]["lr"]
+        self._log({"step": self.progress.step, "loss": mean, "learning_rate": rate, "seconds": round(self.progress.seconds, 1)})
+        bar.set_postfix_str(f"loss {mean:.5f}, best {self.progress.best_gain:+.3f} dB", refresh=False)
+
+    def _validate(self, bar: tqdm) -> None:
+        """Measure the gain on the validation clips, and keep the weights if it is the best so far."""
+        if not self.accelerator.is_main_process:
+            return
+        gains = validation_gains(self.evaluated, self.method, self.validation, self.accelerator.device, self.precision)
+        gain = sum(gains.values()) / len(gains)
+        if gain > self.progress.best_gain:
+            self.progress.best_gain, self.progress.best_step = gain, self.progress.step
+            checkpoints.save(self.folder / "best.safetensors", self.evaluated, self.provenance(gains))
+        self._log({"step": self.progress.step, "gain_db": gain, "gains_db": gains, "seconds": round(self.progress.seconds, 1)})
+        bar.set_postfix_str(f"gain {gain:+.3f} dB, best {self.progress.best_gain:+.3f} dB at {self.progress.best_step}")
+
+    # --- what is kept --------------------------------------------------------------------------
+
+    def provenance(self, gains: dict[str, float]) -> dict[str, Any]:
+        """How these weights were made: enough to make them again and to know when that is not possible."""
+        return {
+            "method": self.method.slug,
+            "preset": self.recipe.preset,
+            "track": self.track,
+            "scale": self.scale,
+            "seed": self.seed,
+            "steps": self.recipe.steps,
+            "step": self.progress.step,
+            "recipe": repr(self.recipe),
+            "validation_gain_db": {name: round(gain, 4) for name, gain in gains.items()},
+            "data": dataset.manifest_hash() if self.scale != "paper" else "LDV",
+            "code": code_version(),
+            "seconds": round(self.progress.seconds, 1),
+            "machine": machine(self.accelerator.device),
+            "processes": self.accelerator.num_processes,
+            "command": f"venh train {self.method.slug} --track {self.track} --scale {self.scale} --seed {self.seed}",
+        }
+
+    def _log(self, row: dict[str, Any]) -> None:
+        if self.accelerator.is_main_process:
+            with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be equal for a state to be this training's."""
+        return {"method": self.method.slug, "track": self.track, "seed": self.seed, "recipe": repr(self.recipe)}
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        tensors = {f"network.{k}": v for k, v in self.plain.state_dict().items()}
+        if self.average:
+            tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
+        for number, state in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        tensors["random"] = torch.get_rng_state()
+        scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler else None
+        progress = {k: v for k, v in vars(self.progress).items() if k != "losses"}
+        record = {**self._identity(), "progress": progress, "scaler": scaler}
+        checkpoints.write_tensors(self.folder / "state.safetensors", tensors, {"venh": json.dumps(record)})
+
+    def _resume(self) -> None:
+        """Take up the state in the folder, if there is one of this very training."""
+        path = self.folder / "state.safetensors"
+        if not path.is_file():
+            (self.folder / "log.jsonl").unlink(missing_ok=True)
+            return
+        tensors, metadata = checkpoints.read_tensors(path)
+        record = json.loads(metadata["venh"])
+        found = {key: record[key] for key in self._identity()}
+        if found != self._identity():
+            raise TrainingError(
+                f"{self.folder} holds another training ({found}); this one is {self._identity()}. "
+                "Choose another folder, or delete that one."
+            )
+        checkpoints.load_into(self.plain, _part(tensors, "network."), path)
+        if self.average:
+            checkpoints.load_into(self.average.network, _part(tensors, "average."), path)
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in _part(tensors, "optimiser.").items():
+            number, key = name.split(".", 1)
+            state.setdefault(int(number), {})[key] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        torch.set_rng_state(tensors["random"])
+        if record["scaler"]:
+            self.accelerator.scaler.load_state_dict(record["scaler"])
+        self.progress = Progress(**record["progress"])
+        _trim_log(self.folder / "log.jsonl", self.progress.step)
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _trim_log(path: Path, step: int) -> None:
+    """Drop what was logged after the state was saved: it will be logged again."""
+    if path.is_file():
+        rows = [line for line in path.read_text(encoding="utf-8").splitlines() if _logged_step(line) <= step]
+        write_atomically(path, "".join(f"{row}\n" for row in rows))
+
+
+def _logged_step(line: str) -> float:
+    try:
+        return json.loads(line)["step"]
+    except json.JSONDecodeError:  # the last line of a process that was killed while writing it
+        return math.inf
+
+
+def _start_from(network: nn.Module, prefix: str, method: Method, track: int) -> None:
+    """Copy the shipped weights of ``method`` into the parameters of ``network`` that start with ``prefix``."""
+    path = checkpoints.shipped(method, track)
+    tensors, _ = checkpoints.read_tensors(path)
+    part = network.get_submodule(prefix.rstrip(".")) if prefix else network
+    if not part.state_dict():
+        raise CheckpointError(f"the network has no parameters under {prefix!r} to start from {path}.")
+    checkpoints.load_into(part, tensors, path)
+
+
+@torch.inference_mode()
+def validation_gains(
+    network: nn.Module, method: Method, sequences: SequenceOf[Sequence], device: torch.device, precision: str = "fp32"
+) -> dict[str, float]:
+    """Mean RGB PSNR gain in dB on a few frames of each sequence, by name of the sequence.
+
+    The frames are spread evenly over the clip, so that peaks and valleys of quality both count.
+    """
+    training = network.training
+    network.eval()
+    gains = {}
+    for sequence in sequences:
+        count = min(VALIDATION_FRAMES, len(sequence))
+        frames = sorted({round(i * (len(sequence) - 1) / max(count - 1, 1)) for i in range(count)})
+        raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+
+        def restore(indices: SequenceOf[int], compressed=compressed) -> torch.Tensor:
+            window = torch.stack([_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
+            with devices.autocast(device, precision):
+                return network(window)[0].float()
+
+        if method.kind == "recurrent":
+            outputs = restore(range(len(sequence)))[frames]
+        else:
+            outputs = torch.stack([restore(method.policy(sequence.infos, t)) for t in frames])
+        truth = torch.stack([_tensor(raw.rgb(t)) for t in frames]).to(device)
+        given = torch.stack([_tensor(compressed.rgb(t)) for t in frames]).to(device)
+        gains[sequence.name] = float((psnr(outputs, truth) - psnr(given, truth)).mean())
+    network.train(training)
+    return gains
+
+
+def _tensor(rgb) -> torch.Tensor:
+    return torch.from_numpy(rgb).permute(2, 0, 1).float().div(255)
+
+
+def machine(device: torch.device) -> str:
+    """The device and its software, in one line without names of persons or hosts."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
+    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}"
+
+
+def code_version() -> str:
+    """Version and commit of the code, with ``+changes`` when the checkout has uncommitted ones."""
+    root = Path(__file__).resolve().parent.parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    changed = "+changes" if git("status", "--porcelain", "--", "venh_lib") else ""
+    return f"{__version__} {commit}{changed}".strip()
+
+
+def run_folder(method: Method, track: int, scale: str, seed: int) -> Path:
+    """Where a training lives when no folder is named."""
+    return settings.cache_dir() / "trainings" / f"{method.slug}_track{track}_{scale}_seed{seed}"
+
+
+def train(
+    method: Method,
+    track: int,
+    scale: str,
+    *,
+    seed: int = 0,
+    folder: Path | None = None,
+    steps: int | None = None,
+    device: torch.device | None = None,
+    compile_network: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train ``method`` for ``track`` at ``scale``, or go on with the training in ``folder``.
+
+    ``steps`` replaces the recipe's number of steps. Returns the path of the best checkpoint, chosen on
+    the validation clips alone. Raises SettingError when the method has no such recipe, DataError when
+    the data is not there, TrainingError as ``Training`` does.
+    """
+    recipe = method.recipe(track, scale)
+    if steps is not None:
+        recipe = recipe.with_steps(steps)
+    limit = None if scale == "paper" else recipe.clips
+    return Training(
+        method, track, recipe, folder or run_folder(method, track, scale, seed), scale=scale, seed=seed,
+        training=dataset.sequences("train", track, scale, limit, progress=progress),
+        validation=dataset.sequences("validation", track, scale, progress=progress),
+        device=device, compile_network=compile_network, progress=progress,
+    ).run()  # fmt: skip
