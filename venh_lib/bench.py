@@ -51,7 +51,12 @@ def compression(rounds: int = 3) -> Figures:
             return statistics.median(_seconds(lambda: codec.compress(clip.raw, target, setting)) for _ in range(rounds))
 
         fixed_qp, fixed_rate = median(codec.FixedQP()), median(codec.FixedRate())
-    return {"clip": clip.name, "frames": len(clip), "fixed_qp_s": round(fixed_qp, 3), "fixed_rate_s": round(fixed_rate, 3)}
+    return {
+        "clip": clip.name,
+        "frames": len(clip),
+        "fixed_qp_s": round(fixed_qp, 3),
+        "fixed_rate_s": round(fixed_rate, 3),
+    }
 
 
 def training(slug: str = "ivp_tencent", steps: int = 40) -> Figures:
@@ -111,7 +116,9 @@ def inference(slug: str = "ivp_tencent") -> Figures:
     clip = dataset.sample_set("validation", limit=1, progress=False)[0]
     device = devices.pick_device()
     network = method.build("course").eval().to(device)
-    window = torch.rand(1, len(method.policy(clip.infos, 1)), 3, clip.raw_frames().info.height, clip.raw_frames().info.width)
+    window = torch.rand(
+        1, len(method.policy(clip.infos, 1)), 3, clip.raw_frames().info.height, clip.raw_frames().info.width
+    )
     window = window.to(device)
 
     def forward() -> None:
@@ -126,7 +133,9 @@ def inference(slug: str = "ivp_tencent") -> Figures:
     with tempfile.TemporaryDirectory() as folder:
 
         def whole() -> None:
-            enhance_file(clip.compressed, Path(folder) / "out.mkv", method, network=network, progress=False, overwrite=True)
+            enhance_file(
+                clip.compressed, Path(folder) / "out.mkv", method, network=network, progress=False, overwrite=True
+            )
 
         forward(), whole()
         pairs = [(_seconds(forward), _seconds(whole)) for _ in range(3)]

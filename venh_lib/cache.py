@@ -1,4 +1,4 @@
-"""The cache folder: files that can be made again, each made whole, bounded in size, the least used go first."""
+"""The cache folder: files that can be made again, each made whole; bounded, least recently used go first."""
 
 from __future__ import annotations
 

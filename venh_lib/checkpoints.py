@@ -70,7 +70,9 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a whole {SUFFIX} file ({error}); get it again from its source.") from error
+        raise CheckpointError(
+            f"{path} is not a whole {SUFFIX} file ({error}); get it again from its source."
+        ) from error
 
 
 def save(path: Path, network: nn.Module, provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,7 +97,8 @@ def provenance(path: Path) -> dict[str, Any]:
     found = file_hash(path)
     if record.get("sha256") != found:
         raise CheckpointError(
-            f"{path} has sha256 {found}, its record says {record.get('sha256')}: it was altered or cut short; get it again."
+            f"{path} has sha256 {found}, its record says {record.get('sha256')}: it was altered or cut short; "
+            "get it again."
         )
     return record
 

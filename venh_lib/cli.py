@@ -95,9 +95,9 @@ def run(
         runner.check_parameters(path, {"SCALE": scale, **values})
     runs = []
     for path in chosen:
-        done = runner.run_notebook(path, scale, out, values)
-        runs.append(done)
-        click.echo(done.line(), err=as_json)
+        click.echo(f"{path.stem:<28} ", nl=False, err=as_json)
+        runs.append(runner.run_notebook(path, scale, out, values))
+        click.echo(runs[-1].line(), err=as_json)
     if as_json:
         _print_json([done.as_dict() for done in runs])
     else:
@@ -147,9 +147,7 @@ def _show_track_table(out: Path) -> None:
     show_default=True,
     help="smoke: a few steps. course: the sample set. paper: LDV, on GPUs.",
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything drawn."
-)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything drawn.")
 @click.option("--steps", type=click.IntRange(min=1), help="Replaces the recipe's number of steps.")
 @click.option(
     "--folder",
@@ -177,13 +175,9 @@ def train(method: str, track: int, scale: str, seed: int, steps: int | None, fol
     show_default=True,
     help="Which held-out clips.",
 )
-@click.option(
-    "--output", type=click.Path(dir_okay=False, path_type=Path), help="Also keep the rows in this CSV."
-)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also keep the rows in this CSV.")
 @AS_JSON
-def evaluate(
-    method: str | None, everything: bool, track: int, split: str, output: Path | None, as_json: bool
-) -> None:
+def evaluate(method: str | None, everything: bool, track: int, split: str, output: Path | None, as_json: bool) -> None:
     """Measure METHOD, or --all of them, on held-out clips: RGB PSNR in dB and MS-SSIM, before and after.
 
     Means are over the frames of a clip, then over clips.
@@ -211,9 +205,7 @@ def evaluate(
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--method", default="ivp_tencent", show_default=True, help="Which method; see `venh methods`.")
 @click.option("--track", type=TRACKS, default=1, show_default=True, help="Weights of which track.")
-@click.option(
-    "--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights of a training of yours."
-)
+@click.option("--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights of a training of yours.")
 @click.option(
     "--ensemble",
     type=click.IntRange(1, 8),
@@ -221,9 +213,7 @@ def evaluate(
     show_default=True,
     help="Average over this many flips and transposes: slower, a little better.",
 )
-@click.option(
-    "--tile", type=click.IntRange(min=32), help="Side of overlapping tiles in pixels, where memory is short."
-)
+@click.option("--tile", type=click.IntRange(min=32), help="Side of overlapping tiles in pixels, where memory is short.")
 def enhance(
     source: Path,
     target: Path,
@@ -259,9 +249,7 @@ def list_methods(as_json: bool) -> None:
         # On the meta device a network has shapes and no memory: the largest is counted at once.
         with torch.device("meta"):
             params = {preset: sum(p.numel() for p in method.build(preset).parameters()) for preset in PRESETS}
-        rows.append(
-            {"slug": method.slug, "team": method.team, "tracks": list(method.tracks), "params": params}
-        )
+        rows.append({"slug": method.slug, "team": method.team, "tracks": list(method.tracks), "params": params})
     if as_json:
         _print_json(rows)
         return
@@ -312,9 +300,7 @@ def doctor(as_json: bool) -> None:
 
 @cli.command(short_help="Remove outputs from notebooks.")
 @click.argument("notebooks", nargs=-1)
-@click.option(
-    "--on-commit", is_flag=True, help="Make git in this checkout strip notebooks as they are committed."
-)
+@click.option("--on-commit", is_flag=True, help="Make git in this checkout strip notebooks as they are committed.")
 def strip(notebooks: tuple[str, ...], on_commit: bool) -> None:
     """Remove outputs and traces of execution from NOTEBOOKS, files; tags are kept.
 

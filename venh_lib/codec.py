@@ -1,9 +1,10 @@
 """Compressing clips as the challenge did: fixed QP (Tracks 1 and 2) and fixed bit-rate (Track 3).
 
-The challenge used HM 16.20 in its low-delay P configuration at QP 37 (§2.1). Here kvazaar stands in for HM: its
-low-delay GOP gives each frame the same QP as HM does, from QP 22 to 47, which is asserted after each compression;
-mode decisions are kvazaar's own, so a stream is like HM's, not equal to it. When ``VENH_HM`` names HM's encoder,
-HM is used. The cascade of HM up to 16.9 needs such an HM, or goes through x265, which takes any list of QPs.
+The challenge used HM 16.20 in its low-delay P configuration at QP 37 (§2.1). Here kvazaar stands in for HM:
+its low-delay GOP gives each frame the same QP as HM does, from QP 22 to 47, which is asserted after each
+compression; mode decisions are kvazaar's own, so a stream is like HM's, not equal to it. When ``VENH_HM``
+names HM's encoder, HM is used. The cascade of HM up to 16.9 needs such an HM, or goes through x265, which
+takes any list of QPs.
 """
 
 from __future__ import annotations
@@ -81,8 +82,9 @@ def setting_of_track(track: int) -> Setting:
 def cascade(qp: int, frames: int, version: str = "hm-16.20") -> tuple[int, ...]:
     """The QP of each of ``frames`` frames in HM's low-delay P configuration at base QP ``qp``.
 
-    HM adds to the base QP the offset of the frame's place in its GOP and, from 16.10 on, ⌊clip(0, 3, model + ½)⌋
-    with the model −6.5 + 0.2590·QP. At QP 37: 36, then 45, 44, 45, 38 repeating.
+    HM adds to the base QP the offset of the frame's place in its GOP and, in the versions after 16.9,
+    ⌊clip(0, 3, model + ½)⌋ with the model −6.5 + 0.2590·QP, where QP has its offset already. At QP 37: 36,
+    then 45, 44, 45, 38 repeating.
     """
     group = []
     for offset, modelled in CASCADES[version]:
@@ -97,9 +99,9 @@ def cascade(qp: int, frames: int, version: str = "hm-16.20") -> tuple[int, ...]:
 def compress(source: str | Path, target: str | Path, setting: Setting) -> tuple[FrameInfo, ...]:
     """Compress a video to HEVC in ``target`` (.mkv) and return what was read back from its headers.
 
-    The target appears only when the stream was read back and found to have the source's frames and, at fixed QP,
-    exactly the QPs and slice types asked for. Raises CodecError when the encoder is missing, fails, or made
-    something else, and VideoError for a source that cannot be used; nothing is left then.
+    The target appears only when the stream was read back and found to have the source's frames and, at fixed
+    QP, exactly the QPs and slice types asked for. Raises CodecError when the encoder is missing, fails, or
+    made something else, and VideoError for a source that cannot be used; nothing is left then.
     """
     info = probe(source)
     if isinstance(setting, FixedRate):
@@ -113,11 +115,12 @@ def compress(source: str | Path, target: str | Path, setting: Setting) -> tuple[
 
 
 def compress_with_qps(source: str | Path, target: str | Path, qps: Sequence[int]) -> tuple[FrameInfo, ...]:
-    """Compress a video with x265, frame t at ``qps[t]``: one I frame, then P frames. Raises as ``compress``."""
+    """Compress with x265, frame t at ``qps[t]``: an I frame, then P frames. Raises as ``compress``."""
     info = probe(source)
     if len(qps) != info.frames or not all(0 <= qp <= HIGHEST_QP for qp in qps):
         raise SettingError(
-            f"{info.path} has {info.frames} frames: expected as many QPs of 0 to {HIGHEST_QP}, found {len(qps)}."
+            f"{info.path} has {info.frames} frames: expected as many QPs, each 0 to {HIGHEST_QP}, "
+            f"found {len(qps)}: {list(qps)[:16]}."
         )
     return _make(info, Path(target), lambda out: _encode_x265_qps(info, out, qps), tuple(qps))
 
@@ -170,24 +173,25 @@ def _check(info: VideoInfo, infos: Sequence[FrameInfo], qps: tuple[int, ...] | N
     for frame, qp in zip(infos, qps, strict=True):
         if frame.qp != qp:
             raise CodecError(
-                f"{info.path}: frame {frame.index} was coded at QP {frame.qp}, expected {qp}. This encoder has another "
-                "QP cascade; name it in FixedQP(cascade=...), or use the encoder that venh was tested with."
+                f"{info.path}: frame {frame.index} was coded at QP {frame.qp}, expected {qp}. "
+                "This encoder has another QP cascade; name it in FixedQP(cascade=...)."
             )
 
 
 def _require_encoder(name: str) -> None:
     if not ffmpeg.has_encoder(name):
         raise CodecError(
-            f"the encoder {name} is missing in ffmpeg at {ffmpeg.ffmpeg_exe()}; install imageio-ffmpeg>=0.8.1, "
-            "whose ffmpeg has it, and unset IMAGEIO_FFMPEG_EXE."
+            f"the encoder {name} is missing in ffmpeg at {ffmpeg.ffmpeg_exe()}; install "
+            "imageio-ffmpeg>=0.8.1, whose ffmpeg has it, and unset IMAGEIO_FFMPEG_EXE."
         )
 
 
 def _encode(info: VideoInfo, options: Sequence[str | Path], encoder: str, folder: Path | None = None) -> None:
     _require_encoder(encoder)
     ffmpeg.run(
-        [*ffmpeg.QUIET, "-i", info.path.resolve(), "-map", "0:V:0", "-map_metadata", "-1", "-fps_mode", "passthrough",
-         "-pix_fmt", "yuvj420p" if info.full_range else "yuv420p", "-fflags", "+bitexact", "-c:v", encoder, *options],
+        [*ffmpeg.QUIET, "-i", info.path.resolve(), "-map", "0:V:0", "-map_metadata", "-1",
+         "-fps_mode", "passthrough", "-pix_fmt", "yuvj420p" if info.full_range else "yuv420p",
+         "-fflags", "+bitexact", "-c:v", encoder, *options],
         task=f"{info.path}: compressing with {encoder}", error=CodecError, folder=folder,
     )  # fmt: skip
 
@@ -211,7 +215,7 @@ def _encode_rate(info: VideoInfo, target: Path, kbit_per_s: int) -> None:
 
 
 def _encode_hm(info: VideoInfo, target: Path, qp: int) -> None:
-    """HM with the configuration of its low-delay P main profile, as the challenge's organisers ran it (§2.1)."""
+    """HM in its low-delay P main configuration, as the challenge's organisers ran it (§2.1)."""
     encoder, configuration = settings.hm_encoder(), settings.hm_config_dir()
     files = [
         configuration / "encoder_lowdelay_P_main.cfg",

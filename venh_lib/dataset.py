@@ -71,7 +71,9 @@ def manifest() -> list[dict]:
     except FileNotFoundError:
         raise DataError(f"{path} is missing; restore data/ from the repository.") from None
     except (json.JSONDecodeError, KeyError) as error:
-        raise DataError(f"{path} is not a manifest of the sample set ({error}); restore it from the repository.") from error
+        raise DataError(
+            f"{path} is not a manifest of the sample set ({error}); restore it from the repository."
+        ) from error
 
 
 def manifest_hash() -> str:
@@ -115,7 +117,9 @@ def _pair(name: str, split: str, category: str, raw: Path, compressed: Path, see
     info = probe(raw)
     infos = read_frame_infos(compressed)
     if len(infos) != info.frames:
-        raise DataError(f"{compressed} has {len(infos)} frames, {raw} has {info.frames}; a pair must have equal counts.")
+        raise DataError(
+            f"{compressed} has {len(infos)} frames, {raw} has {info.frames}; a pair must have equal counts."
+        )
     return Sequence(name, split, category, raw, compressed, infos, info.frame_rate, seed)
 
 
@@ -140,7 +144,9 @@ def sample_set(split: str, track: int = 1, limit: int | None = None, *, progress
     jobs = _training_jobs(280 if limit is None else limit) if split == "train" else _real_jobs(split)[:limit]
     with ThreadPoolExecutor(max_workers=2) as pool:
         rows = pool.map(sequence, jobs)
-        return list(tqdm(rows, total=len(jobs), desc=f"{split} clips", unit="clip", disable=not progress or len(jobs) < 20))
+        return list(
+            tqdm(rows, total=len(jobs), desc=f"{split} clips", unit="clip", disable=not progress or len(jobs) < 20)
+        )
 
 
 def _real_jobs(split: str) -> list[tuple]:
@@ -188,7 +194,8 @@ def _ldv_folder(root: Path, name: str) -> Path:
         if folder.is_dir() and any(folder.glob("*.mkv")):
             return folder
     raise DataError(
-        f"LDV: no folder {name} with .mkv files under {root}; unpack {name}.zip there so that {root / name / '001.mkv'} exists."
+        f"LDV: no folder {name} with .mkv files under {root}; "
+        f"unpack {name}.zip there so that {root / name / '001.mkv'} exists."
     )
 
 
@@ -221,7 +228,9 @@ def ldv(split: str, track: int = 1, root: Path | None = None, limit: int | None 
     sequences = []
     for number, file in enumerate(files[:limit], start=1 + offset):
         check_pair(probe(raw / file), probe(compressed / file))
-        sequences.append(_pair(f"#{number}" if split == "test" else f"{number:03d}", split, "", raw / file, compressed / file))
+        sequences.append(
+            _pair(f"#{number}" if split == "test" else f"{number:03d}", split, "", raw / file, compressed / file)
+        )
     return sequences
 
 

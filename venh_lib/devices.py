@@ -27,7 +27,9 @@ def pick_device(name: str | None = None) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
-        raise SettingError(f"device {name!r} cannot be used here ({reason}); unset VENH_DEVICE or say 'cpu'.") from error
+        raise SettingError(
+            f"device {name!r} cannot be used here ({reason}); unset VENH_DEVICE or say 'cpu'."
+        ) from error
     return device
 
 

@@ -74,14 +74,10 @@ def _vmaf() -> Check:
 def _hm() -> Check:
     encoder = settings.hm_encoder()
     if encoder is None:
-        return Check(
-            "HM", OPTIONAL, "not set; kvazaar stands in for it", "set VENH_HM to HM's TAppEncoderStatic."
-        )
+        return Check("HM", OPTIONAL, "not set; kvazaar stands in for it", "set VENH_HM to HM's TAppEncoderStatic.")
     config = settings.hm_config_dir() / "encoder_lowdelay_P_main.cfg"
     if not os.access(encoder, os.X_OK):
-        return Check(
-            "HM", BROKEN, f"{encoder} is not a program", "correct VENH_HM, or unset it to use kvazaar."
-        )
+        return Check("HM", BROKEN, f"{encoder} is not a program", "correct VENH_HM, or unset it to use kvazaar.")
     if not config.is_file():
         return Check("HM", BROKEN, f"{config} is not there", "set VENH_HM_CFG to HM's folder 'cfg'.")
     return Check("HM", WORKS, str(encoder))
@@ -119,9 +115,7 @@ def _ldv() -> Check:
     from venh_lib import dataset
 
     if settings.ldv_dir() is None:
-        return Check(
-            "LDV", OPTIONAL, "not set", "for `paper` scale, set VENH_LDV to where its zips were unpacked."
-        )
+        return Check("LDV", OPTIONAL, "not set", "for `paper` scale, set VENH_LDV to where its zips were unpacked.")
     root = dataset.ldv_root()
     counts, missing = [], []
     folders = dict.fromkeys((name, entry[2]) for entry in dataset.LDV_FOLDERS.values() for name in entry[:2])

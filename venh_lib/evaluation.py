@@ -34,7 +34,9 @@ def _rgb(frames: Frames, raw: Frames, count: int) -> Iterator[np.ndarray]:
     return (planes_to_rgb(frames.planes(t), raw.matrix, frames.full_range) for t in range(count))
 
 
-def _measure(raw: Frames, frames: Iterator[np.ndarray], count: int, ms_ssim: bool, device: torch.device) -> Fidelity:
+def _measure(
+    raw: Frames, frames: Iterator[np.ndarray], count: int, ms_ssim: bool, device: torch.device
+) -> Fidelity:
     def tensor(frame: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(frame).to(device).permute(2, 0, 1)[None]
 
@@ -81,8 +83,8 @@ def evaluate_clip(
     raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
     if raw.shape[1:] != compressed.shape[1:] or min(len(raw), len(compressed)) < count:
         raise DataError(
-            f"{sequence.name}: {sequence.raw} is {raw.shape}, {sequence.compressed} {compressed.shape} (frames, "
-            "height, width); a pair must be of one size."
+            f"{sequence.name}: (frames, height, width) are {raw.shape} in {sequence.raw}, {compressed.shape} "
+            f"in {sequence.compressed}; a pair must be of one size."
         )
     given = _unprocessed(sequence, count, ms_ssim, device)
     inputs = _rgb(compressed, raw, count)
@@ -155,7 +157,7 @@ def evaluate_all(track: int = 1, **options) -> pandas.DataFrame:
     missing = [method.slug for method in methods if method not in ready]
     if not ready:
         raise CheckpointError(
-            f"no method of track {track} has a shipped checkpoint (looked for {', '.join(missing) or 'none'}); "
+            f"no method of track {track} has a shipped checkpoint (looked for {', '.join(missing)}); "
             "train one with `venh train METHOD` and name it with --checkpoint."
         )
     table = pandas.concat([evaluate(method, track, **options) for method in ready], ignore_index=True)
@@ -165,7 +167,7 @@ def evaluate_all(track: int = 1, **options) -> pandas.DataFrame:
 
 def summary(table: pandas.DataFrame) -> pandas.DataFrame:
     """One row per method, the largest gain first: means over clips, and the clip that gains least."""
-    return pandas.DataFrame([asdict(row) for row in results.summaries(to_records(table))])
+    return pandas.DataFrame([asdict(row) for row in results.summaries(table.to_dict("records"))])
 
 
 def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
@@ -188,7 +190,7 @@ def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
 
 
 def to_records(table: pandas.DataFrame) -> list[dict]:
-    """The rows as plain dicts for JSON, in the columns of ``results.COLUMNS``; what was not measured is None."""
+    """The rows as plain dicts for JSON, columns ``results.COLUMNS``; what was not measured is None."""
     rows = table[list(results.COLUMNS)].astype(object)
     return rows.where(rows.notna(), None).to_dict("records")
 
@@ -196,7 +198,7 @@ def to_records(table: pandas.DataFrame) -> list[dict]:
 def load_results(path: Path) -> pandas.DataFrame:
     """Recorded rows, columns ``results.COLUMNS``; DataError for a file of other columns."""
     results.read_rows(Path(path))
-    return pandas.read_csv(path)
+    return pandas.read_csv(path, dtype={"method": str, "clip": str})
 
 
 def save_results(table: pandas.DataFrame, path: Path) -> pandas.DataFrame:
@@ -212,5 +214,5 @@ def save_results(table: pandas.DataFrame, path: Path) -> pandas.DataFrame:
         kept = [key not in renewed for key in zip(old["method"], old["track"], strict=True)]
         rows = pandas.concat([old[kept], rows], ignore_index=True) if any(kept) else rows
     rows = rows.sort_values(["track", "method", "clip"], kind="stable", ignore_index=True)
-    write_atomically(path, rows.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
+    write_atomically(path, rows.to_csv(index=False, float_format="%.6f", na_rep="nan", lineterminator="\n"))
     return rows

@@ -41,9 +41,10 @@ def _through_segments(runner: Runner, source: Source, plan: Sequence[Segment]) -
     for segment in plan:
         source.drop(lambda i, start=segment.start: i < start)
         source.read_to(segment.stop)
-        frames = [source.held[i] for i in range(segment.start, segment.stop)]
         keep = slice(segment.first - segment.start, segment.last - segment.start)
-        yield [runner(range(segment.first, segment.last), [frames], keep)]
+        # No name for the list of frames: it would hold them while the next segment is read.
+        window = range(segment.start, segment.stop)
+        yield [runner(range(segment.first, segment.last), [[source.held[i] for i in window]], keep)]
 
 
 def _checked(frames: Iterable[np.ndarray], least_size: int, slug: str, pin: bool) -> Iterator[Tensor]:
@@ -80,17 +81,17 @@ def enhance_frames(
     """Enhance a stream of decoded frames, in order, holding only those that a later frame still needs.
 
     ``frames``: uint8 RGB [H, W, 3], as many as ``infos``; yields the same, rounded and clipped to 8 bits.
-    ``network`` is moved to ``device`` (the best there is by default). ``settings`` are the fields of
-    ``Inference``. Raises SettingError for unknown settings, VideoError for frames that are too small for
-    the method, of changing size, or more or fewer than ``infos``, VenhError naming the frame when the
-    output is not finite.
+    ``network`` is moved to ``device`` (the best there is by default), its weights channels last.
+    ``settings`` are the fields of ``Inference``. Raises SettingError for unknown settings, VideoError for
+    frames that are too small for the method, of changing size, or more or fewer than ``infos``, VenhError
+    naming the frame when the output is not finite.
     """
     options = Inference.of(**settings)
     if options.tile is not None and min(options.tile) < method.least_size:
         raise SettingError(f"tile {options.tile}: {method.slug} needs at least {method.least_size} pixels.")
     device = device or devices.pick_device()
-    network, infos = network.to(device), tuple(infos)
-    return _stream(network, method, frames, infos, device, options, stopwatch or Stopwatch())
+    network = network.to(device=device, memory_format=torch.channels_last)
+    return _stream(network, method, frames, tuple(infos), device, options, stopwatch or Stopwatch())
 
 
 def _stream(

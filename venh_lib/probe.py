@@ -1,4 +1,4 @@
-"""What a video file holds, and whether the course can use it: 8-bit 4:2:0, even sizes, constant frame rate."""
+"""What a video file holds, and whether the course can use it: 8-bit 4:2:0, even sizes, constant rate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STILLS = ("tty", "image2", "gif", "apng", "webp")
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A video's facts by its headers and packets; width and height are the decoded picture's, after rotation."""
+    """A video's facts by its headers and packets; width and height are those of decoded frames."""
 
     path: Path
     width: int
@@ -49,8 +49,8 @@ def probe(path: str | Path) -> VideoInfo:
     """Read a video's facts, its frames counted, without decoding it.
 
     Raises VideoError (file, what was expected, what was found, what to do) for a file that is absent, empty,
-    cut short or not a video, an odd width or height, a variable frame rate, samples other than 8-bit 4:2:0, or
-    a colour matrix other than BT.601 and BT.709.
+    cut short or not a video, an odd width or height, a variable frame rate, samples other than 8-bit 4:2:0,
+    or a colour matrix other than BT.601 and BT.709.
     """
     path = Path(path)
     if not path.is_file():
@@ -91,10 +91,10 @@ def probe(path: str | Path) -> VideoInfo:
         pixel_format=pixel_format, matrix=matrix, full_range="pc" in tags or pixel_format == "yuvj420p",
         container=container, timed=timed, has_audio=" Audio: " in header,
     )  # fmt: skip
-    _check_complete(info, messages)
     if timed:
         unit = Fraction(_found(path, r"#tb 0: (\d+/\d+)", listing.decode()))
         _check_constant_rate(info, sorted(int(fields[2]) * unit for fields in packets))
+    _check_complete(info, messages)
     return info
 
 
@@ -147,7 +147,8 @@ def _check_samples(path: Path, pixel_format: str, width: int, height: int) -> No
     if width % 2 or height % 2:
         raise VideoError(
             f"{path}: expected an even width and height, which 4:2:0 needs, found {width}x{height}. "
-            f"Crop it first: ffmpeg -i {path.name} -vf crop=trunc(iw/2)*2:trunc(ih/2)*2 -c:v libx264 -crf 4 cropped.mkv"
+            f"Crop it first: ffmpeg -i {path.name} -vf crop=trunc(iw/2)*2:trunc(ih/2)*2 "
+            "-c:v libx264 -crf 4 cropped.mkv"
         )
 
 

@@ -57,7 +57,8 @@ def peak_quality_frames(qps: Sequence[int]) -> tuple[int, ...]:
     """PQFs by QP: candidates (``qp_candidates``) that no frame within two frames undercuts.
 
     For the cascade of HM 16.20 frames 0, 4, 8 …, whatever the length. Ties at a distance of two are
-    allowed, so in ``P b P b P`` every P frame is a peak. Constant QPs have no peak.
+    allowed, so in ``P b P b P`` every P frame is a peak. Constant QPs have no peak, nor has a stream of P
+    frames alone whose QP drifts, as rate control makes for fast motion: each policy says what it does then.
     """
     return _peaks(tuple(qps))
 

@@ -81,8 +81,7 @@ def summaries(rows: Iterable[Mapping[str, str]]) -> list[Summary]:
 def markdown_table(rows: Iterable[Mapping[str, str]]) -> str:
     """The leaderboard of one track in Markdown: RGB PSNR in dB and MS-SSIM, means over clips."""
     lines = [
-        "| method | clips | PSNR in (dB) | PSNR out (dB) | gain (dB) | least gain (dB) "
-        "| MS-SSIM in | MS-SSIM out |",
+        "| method | clips | PSNR in (dB) | PSNR out (dB) | gain (dB) | least gain (dB) | MS-SSIM in | MS-SSIM out |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for s in summaries(rows):
@@ -107,13 +106,12 @@ def plain_table(rows: Iterable[Mapping[str, str]]) -> str:
 def rendered(text: str, folder: Path) -> str:
     """``text`` with each part between ``<!-- figures:NAME -->`` and ``<!-- /figures -->`` made anew.
 
-    NAME is a CSV of ``folder``. Raises DataError if it is not there.
+    NAME is a CSV of ``folder``; where there is none yet, the text says so.
     """
 
     def table(match: re.Match[str]) -> str:
         path = folder / f"{match[2]}.csv"
-        if not path.exists():
-            raise DataError(f"the figures of {path} are asked for and not there; `venh evaluate` makes them.")
-        return match[1] + markdown_table(read_rows(path)) + match[3]
+        figures = markdown_table(read_rows(path)) if path.exists() else "Not measured yet.\n"
+        return match[1] + figures + match[3]
 
     return _MARKED.sub(table, text)

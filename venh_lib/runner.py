@@ -51,9 +51,9 @@ class NotebookRun:
         return self.error is not None or self.over_budget is not None
 
     def line(self) -> str:
-        """The line of the progress report."""
+        """The line of the progress report, after the notebook's name."""
         count = len(self.figures)
-        text = f"{self.name:<28} {self.seconds:6.1f} s {self.peak_gib:6.2f} GiB  {count:3d} figures"
+        text = f"{self.seconds:6.1f} s {self.peak_gib:6.2f} GiB {count:4d} figure{'' if count == 1 else 's'}"
         if self.error:
             return f"{text}  FAILED\n{self.error}"
         return f"{text}  OVER BUDGET: {self.over_budget}" if self.over_budget else text
@@ -119,14 +119,14 @@ class _Watch(threading.Thread):
         self.timed_out = False
         self._parent = psutil.Process()
         self._others = set(self._parent.children(recursive=True))
-        self._stop = threading.Event()
+        self._ended = threading.Event()
 
     def _children(self) -> list[psutil.Process]:
         return [child for child in self._parent.children(recursive=True) if child not in self._others]
 
     def run(self) -> None:
         end = time.monotonic() + self.limit
-        while not self._stop.wait(0.1):
+        while not self._ended.wait(0.1):
             used = 0
             for child in self._children():
                 # A child may end between being listed and being asked.
@@ -143,7 +143,7 @@ class _Watch(threading.Thread):
                 child.kill()
 
     def stop(self) -> None:
-        self._stop.set()
+        self._ended.set()
         self.join()
 
 
@@ -207,10 +207,13 @@ def _execute(path: Path, target: Path, parameters: Mapping[str, Any]) -> str | N
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
 
+    # Sockets on the disk instead of ports: nobody else on the machine can listen, and no port is needed.
+    config = Config() if os.name == "nt" else Config(KernelManager={"transport": "ipc"})
     try:
         papermill.execute_notebook(
-            str(path), str(target), dict(parameters), cwd=str(path.parent), progress_bar=False
+            str(path), str(target), dict(parameters), cwd=str(path.parent), progress_bar=False, config=config
         )
     except PapermillExecutionError as failure:
         return f"cell [{failure.exec_count}]: {failure.ename}: {failure.evalue}\n{failure.source}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from venh_lib.bitstream import FrameInfo
@@ -93,12 +94,12 @@ def segments(frames: int, length: int, overlap: int) -> tuple[Segment, ...]:
     The last segment is moved back to full length, so it may overlap more. A clip of up to ``length``
     frames is one segment.
     """
-    length = min(length, frames)
-    starts = [*range(0, frames - length, length - overlap), frames - length]
-    cuts = [0, *((b + a + length) // 2 for a, b in zip(starts, starts[1:], strict=False)), frames]
+    step, length = length - overlap, min(length, frames)
+    starts = [*range(0, frames - length, step), frames - length]
+    cuts = [0, *((b + a + length) // 2 for a, b in pairwise(starts)), frames]
     return tuple(
         Segment(start, start + length, first, last)
-        for start, first, last in zip(starts, cuts, cuts[1:], strict=True)
+        for start, (first, last) in zip(starts, pairwise(cuts), strict=True)
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from venh_lib.errors import DataError, SettingError
-from venh_lib.photos import Picture, photo_size
+from venh_lib.photos import Picture, detail, photo_size
 from venh_lib.scenes import Layer, Placement, Scene, Shape, Wave
 
 # Chance and range of speeds (pixels a frame) of the camera.
@@ -21,8 +21,10 @@ MOVEMENTS = {"still": (0.25, (0.0, 0.0)), "slow": (0.40, (0.05, 1.2)), "fast": (
 LAYER_COUNT_CHANCES = (0.25, 0.25, 0.20, 0.15, 0.15)
 SHARPENED_CHANCE = 0.25
 SHUTTERS = (0.0, 0.3, 0.6)
+# Of so many places drawn in a photo the one with most detail is used: much of a photo is sky or out of focus.
+PLACES = 4
 # Part of every synthesised clip's cache key: raise it whenever the same seed gives other pixels.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +43,7 @@ class Clip:
         return self.scene.description()
 
 
-def synthesise(
-    seed: int, photos: Sequence[Path], frames: int = 33, width: int = 416, height: int = 240
-) -> Clip:
+def synthesise(seed: int, photos: Sequence[Path], frames: int = 33, width: int = 416, height: int = 240) -> Clip:
     """Draw and render one clip. Raises as ``draw_scene`` does.
 
     The same seed and photos give the same bytes, whatever was made before and however many threads there are;
@@ -53,9 +53,7 @@ def synthesise(
     return Clip(scene.render(), scene)
 
 
-def draw_scene(
-    seed: int, photos: Sequence[Path], frames: int = 33, width: int = 416, height: int = 240
-) -> Scene:
+def draw_scene(seed: int, photos: Sequence[Path], frames: int = 33, width: int = 416, height: int = 240) -> Scene:
     """Draw the numbers of one clip from a seed and the photos, whose order does not matter.
 
     Raises SettingError for a size, length or seed that cannot be, DataError for no photos, a file that is not
@@ -68,9 +66,7 @@ def draw_scene(
         )
     ordered = sorted((Path(photo) for photo in photos), key=lambda photo: (photo.name, str(photo)))
     if not ordered:
-        raise DataError(
-            "no photos to synthesise clips from; expected at least one path of a JPEG or PNG photo."
-        )
+        raise DataError("no photos to synthesise clips from; expected at least one path of a JPEG or PNG photo.")
     rng = np.random.default_rng(seed)
     movement = str(rng.choice(list(MOVEMENTS), p=[chance for chance, _ in MOVEMENTS.values()]))
     chosen = int(rng.integers(len(ordered)))
@@ -112,13 +108,12 @@ def _draw_background(
     )
     low, high = _extent(placed, frames, width, height)
     narrowest, widest = (430, 800) if sharpened else (520, 1800)
-    drawn = rng.uniform(narrowest, widest) * width / 416
-    picture = _fitted(
-        photo, drawn, (high - low) + 2, (width, height), float(rng.uniform(0.3, 1.5)) * sharpened
-    )
+    drawn = np.exp(rng.uniform(np.log(narrowest), np.log(widest))) * width / 416
+    picture = _fitted(photo, drawn, (high - low) + 2, (width, height), float(rng.uniform(0.3, 1.5)) * sharpened)
     spare = np.array([picture.width - 1, picture.height - 1]) - (high - low)
     # A path longer than the photo is centred; beyond the border the photo goes on as its mirror image.
-    start = np.where(spare > 0, rng.random(2) * spare, spare / 2) - low
+    starts = [np.where(spare > 0, rng.random(2) * spare, spare / 2) for _ in range(PLACES)]
+    start = max(starts, key=lambda start: detail(picture, *start, *(start + high - low))) - low
     return picture, replace(placed, source=(float(start[0]), float(start[1])))
 
 
@@ -127,17 +122,14 @@ def _draw_layer(rng: np.random.Generator, photos: list[Path], frames: int, width
     shape = Shape(
         radius=float(np.exp(rng.uniform(np.log(16), np.log(85)))) * width / 416,
         aspect=float(np.exp(rng.uniform(-0.5, 0.5))),
-        ripples=tuple(
-            (k, float(rng.uniform(0, 0.3 / k)), float(rng.uniform(0, 2 * np.pi))) for k in (2, 3, 5)
-        ),
+        ripples=tuple((k, float(rng.uniform(0, 0.3 / k)), float(rng.uniform(0, 2 * np.pi))) for k in (2, 3, 5)),
         softness=float(rng.uniform(0.7, 3.0)),
     )
     photo = photos[int(rng.integers(len(photos)))]
     side = 2 * shape.half + 1
-    picture = _fitted(
-        photo, rng.uniform(300, 1200) * width / 416, np.array([side, side]), (width, height), 0.0
-    )
-    corner = rng.integers(0, [picture.width - side + 1, picture.height - side + 1])
+    picture = _fitted(photo, rng.uniform(300, 1200) * width / 416, np.array([side, side]), (width, height), 0.0)
+    corners = rng.integers(0, [picture.width - side + 1, picture.height - side + 1], (PLACES, 2))
+    corner = max(corners, key=lambda corner: detail(picture, *corner, *(corner + side)))
     placement = Placement(
         source=(float(shape.half), float(shape.half)),
         anchor=(float(rng.uniform(0.1, 0.9) * width), float(rng.uniform(0.1, 0.9) * height)),
@@ -200,9 +192,7 @@ def _extent(placed: Placement, frames: int, width: int, height: int) -> tuple[np
     return seen.min(axis=1) - reach, seen.max(axis=1) + reach
 
 
-def _fitted(
-    photo: Path, drawn: float, needed: np.ndarray, window: tuple[int, int], unsharp: float
-) -> Picture:
+def _fitted(photo: Path, drawn: float, needed: np.ndarray, window: tuple[int, int], unsharp: float) -> Picture:
     """The photo at the drawn width, or wider where ``needed`` (x, y) asks for it, but never enlarged."""
     native = photo_size(photo)
     if native[0] < window[0] or native[1] < window[1]:

@@ -128,7 +128,8 @@ class Training:
         self.workers = (0 if device.type == "cpu" else 4) if workers is None else workers
         self.crops = Crops(
             training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
-            frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed, flips=recipe.flips, colour=recipe.colour,
+            frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
+            flips=recipe.flips, colour=recipe.colour,
         )  # fmt: skip
         torch.manual_seed(seed)
         network = method.build(recipe.preset)
@@ -139,7 +140,9 @@ class Training:
         network = network.to(device=self.accelerator.device, memory_format=torch.channels_last)
         self.average = Average(network, recipe.ema) if recipe.ema else None
         trained = [p for p in network.parameters() if p.requires_grad]
-        optimiser = torch.optim.Adam(trained, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay)
+        optimiser = torch.optim.Adam(
+            trained, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay
+        )
         self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
         self.forward = torch.compile(self.network) if compile_network else self.network
         self.progress = Progress()
@@ -167,7 +170,13 @@ class Training:
         )  # fmt: skip
         loader = self.accelerator.prepare(loader)
         show = self.show and self.accelerator.is_main_process
-        bar = tqdm(initial=self.progress.step, total=steps, unit="step", desc=f"{self.method.slug} track {self.track}", disable=not show)
+        bar = tqdm(
+            initial=self.progress.step,
+            total=steps,
+            unit="step",
+            desc=f"{self.method.slug} track {self.track}",
+            disable=not show,
+        )
         started = time.perf_counter()
         with bar:
             for samples in loader if self.progress.step < steps else ():
@@ -222,11 +231,19 @@ class Training:
         self.progress.losses.clear()
         if not math.isfinite(mean):
             raise TrainingError(
-                f"{self.method.slug}: the loss is {mean} by step {self.progress.step}. The last good state is in {self.folder}; "
+                f"{self.method.slug}: the loss is {mean} by step {self.progress.step}. "
+                f"The last good state is in {self.folder}; "
                 "train again with a lower learning rate, a smaller clip_norm or precision='fp32'."
             )
         rate = self.optimiser.param_groups[0]["lr"]
-        self._log({"step": self.progress.step, "loss": mean, "learning_rate": rate, "seconds": round(self.progress.seconds, 1)})
+        self._log(
+            {
+                "step": self.progress.step,
+                "loss": mean,
+                "learning_rate": rate,
+                "seconds": round(self.progress.seconds, 1),
+            }
+        )
         bar.set_postfix_str(f"loss {mean:.5f}, best {self.progress.best_gain:+.3f} dB", refresh=False)
 
     def _validate(self, bar: tqdm) -> None:
@@ -238,7 +255,9 @@ class Training:
         if gain > self.progress.best_gain:
             self.progress.best_gain, self.progress.best_step = gain, self.progress.step
             checkpoints.save(self.folder / "best.safetensors", self.evaluated, self.provenance(gains))
-        self._log({"step": self.progress.step, "gain_db": gain, "gains_db": gains, "seconds": round(self.progress.seconds, 1)})
+        self._log(
+            {"step": self.progress.step, "gain_db": gain, "gains_db": gains, "seconds": round(self.progress.seconds, 1)}
+        )
         bar.set_postfix_str(f"gain {gain:+.3f} dB, best {self.progress.best_gain:+.3f} dB at {self.progress.best_step}")
 
     # --- what is kept --------------------------------------------------------------------------

@@ -51,7 +51,8 @@ def _decode(info: VideoInfo, start: int, count: int) -> Iterator[np.ndarray]:
     # Frames are counted, not timed: a seek by time can land one frame off.
     command = [
         ffmpeg.ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", "-i", str(info.path),
-        "-map", "0:V:0", "-vf", f"trim=start_frame={start}:end_frame={start + count}", "-fps_mode", "passthrough",
+        "-map", "0:V:0", "-vf", f"trim=start_frame={start}:end_frame={start + count}",
+        "-fps_mode", "passthrough",
         "-f", "rawvideo", "-pix_fmt", "yuvj420p" if info.full_range else "yuv420p", "-",
     ]  # fmt: skip
     if count == 0:

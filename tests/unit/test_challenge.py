@@ -139,6 +139,9 @@ def test_a_table_that_is_missing_or_altered_is_named(tmp_path, monkeypatch):
 
 
 def test_importing_the_facts_needs_neither_torch_nor_pandas():
-    code = "import sys; from venh_lib import challenge, references; print({'torch', 'pandas'} & set(sys.modules))"
+    code = (
+        "import sys; from venh_lib import challenge, references; "
+        "print({'torch', 'pandas'} & set(sys.modules))"
+    )
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     assert printed.strip() == "set()"

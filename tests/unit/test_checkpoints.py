@@ -23,7 +23,9 @@ def saved(tmp_path):
 def test_round_trip_keeps_every_bit(saved):
     path, network, record = saved
     loaded = checkpoints.load(path, METHOD)
-    assert all(torch.equal(a, b) for a, b in zip(network.state_dict().values(), loaded.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.state_dict().values(), loaded.state_dict().values(), strict=True)
+    )
     assert not loaded.training
     assert checkpoints.provenance(path) == record
     assert sorted(p.name for p in path.parent.iterdir()) == ["net.json", "net.safetensors"]

@@ -16,7 +16,9 @@ from venh_lib.errors import DataError
 from venh_lib.methods.method import every_frame
 
 HEIGHT, WIDTH, LENGTH = 24, 32, 9
-INFOS = tuple(FrameInfo(t, "I" if t == 0 else "P", qp, 100) for t, qp in enumerate([36, 45, 44, 45, 38, 45, 44, 45, 38]))
+INFOS = tuple(
+    FrameInfo(t, "I" if t == 0 else "P", qp, 100) for t, qp in enumerate([36, 45, 44, 45, 38, 45, 44, 45, 38])
+)
 
 
 class FakeFrames:

@@ -9,6 +9,7 @@ from venh_lib import methods
 from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import SettingError
 from venh_lib.losses import L1
+from venh_lib.methods import ivp_tencent
 from venh_lib.methods.method import PRESETS
 
 # Parameters of the paper presets. The first four: METHODS of the authors' or the challenge's code,
@@ -142,6 +143,15 @@ def test_brnet_mean_shift_and_its_inverse_cancel():
     shifted = network.sub_mean(frame)
     assert torch.allclose(shifted[0, 0], frame[0, 0] - 0.4488, atol=1e-6)
     assert torch.allclose(network.add_mean(shifted), frame, atol=1e-6)
+
+
+def test_brnet_reads_the_names_of_the_published_weights():
+    with torch.device("meta"):
+        network = methods.get("ivp_tencent").build("paper")
+    blocks = [f"body.{block}.body.{conv}" for block in range(8) for conv in (0, 2)]
+    layers = ["sub_mean", "add_mean", "head.0", *blocks, "body.8", "tail.0"]
+    theirs = {f"{layer}.{kind}": torch.zeros(1) for layer in layers for kind in ("weight", "bias")}
+    assert ivp_tencent.from_published(theirs).keys() == network.state_dict().keys()
 
 
 def test_qecnn_b_branch_sees_the_i_branch_but_not_the_other_way_round():

@@ -70,6 +70,17 @@ def test_peaks_of_x265_are_i_and_p_frames_beside_b_frames_and_no_reference_b_fra
     assert peak_quality_frames(X265_QPS) == (0, 4, 8, 12)
 
 
+def test_peaks_of_a_measured_x265_stream_are_its_i_and_p_frames():
+    # One shot of the sample set, two passes at 100 kbit/s: type and QP read back from the headers.
+    coded = (
+        "I32 B34 B33 P32 B34 B33 B34 P32 B34 B33 B34 P32 B34 B34 B33 B34 P32 "
+        "B35 B35 B33 B35 P32 B35 B34 B35 P32 B35 P32 B35 B34 B35 P32 P33"
+    ).split()
+    infos = stream([int(frame[1:]) for frame in coded], [frame[0] for frame in coded])
+    assert peak_frames(infos) == i_p_candidates(infos)[:-1]  # the last P frame has a better one beside it
+    assert {infos[t].slice_type for t in lower_qp_frames(infos)} == {"I", "P", "B"}
+
+
 def test_peaks_at_a_distance_of_two_may_tie():
     assert peak_quality_frames([30, 33, 30, 33, 30]) == (0, 2, 4)
 

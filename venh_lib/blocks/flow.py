@@ -18,6 +18,8 @@ def warp(frame: Tensor, flow: Tensor) -> Tensor:
     Places outside the frame take the nearest pixel of its border. A flow of zeros gives the frame back.
     """
     height, width = frame.shape[-2:]
+    # Half precision cannot tell neighbouring pixels apart beyond a few hundred.
+    flow = flow.float()
     rows, columns = torch.meshgrid(
         torch.arange(height, device=flow.device, dtype=flow.dtype),
         torch.arange(width, device=flow.device, dtype=flow.dtype),
@@ -26,9 +28,10 @@ def warp(frame: Tensor, flow: Tensor) -> Tensor:
     x, y = columns + flow[:, 0], rows + flow[:, 1]
     # With align_corners=True, −1 and 1 are the centres of the first and the last pixel.
     grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)
-    return functional.grid_sample(
-        frame, grid.to(frame.dtype), mode="bilinear", padding_mode="border", align_corners=True
+    warped = functional.grid_sample(
+        frame.float(), grid, mode="bilinear", padding_mode="border", align_corners=True
     )
+    return warped.to(frame.dtype)
 
 
 def upsample_flow(flow: Tensor, factor: int = 2) -> Tensor:

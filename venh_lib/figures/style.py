@@ -36,7 +36,9 @@ _RC = {
 }
 
 
-def new(rows: int = 1, columns: int = 1, *, width: float = 9.0, height: float = 3.2, **options) -> tuple[Figure, np.ndarray]:
+def new(
+    rows: int = 1, columns: int = 1, *, width: float = 9.0, height: float = 3.2, **options
+) -> tuple[Figure, np.ndarray]:
     """A figure in the course's style and its axes as an array [rows, columns]; sizes in inches."""
     with plt.rc_context(_RC):
         return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained", **options)
@@ -100,7 +102,7 @@ def close_up(frames: Mapping[str, np.ndarray], box: Box, *, width: float = 9.0) 
 
 
 def error_map(axes: Axes, frame: np.ndarray, truth: np.ndarray, title: str = "", limit: float = 30.0):
-    """Draw the mean absolute RGB error of each pixel in 8-bit levels, dark to light; returns the image for a colour bar."""
+    """Draw each pixel's mean absolute RGB error in 8-bit levels, dark to light; returns the image for a colour bar."""
     error = np.abs(frame.astype(np.float32) - truth.astype(np.float32)).mean(axis=2)
     picture(axes, np.zeros_like(truth), title)
     return axes.imshow(error, cmap="cividis", vmin=0, vmax=limit, interpolation="nearest")

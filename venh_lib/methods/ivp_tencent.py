@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -24,9 +26,9 @@ class MeanShift(nn.Conv2d):
 
     def __init__(self, sign: int) -> None:
         super().__init__(3, 3, kernel_size=1)
+        nn.init.dirac_(self.weight)
         with torch.no_grad():
-            self.weight.copy_(torch.eye(3).view(3, 3, 1, 1))
-            self.bias.copy_(sign * torch.tensor(DIV2K_MEAN))
+            self.bias.copy_(torch.tensor([sign * mean for mean in DIV2K_MEAN]))
         self.requires_grad_(False)
 
 
@@ -72,6 +74,21 @@ def build(preset: str) -> BRNet:
     return BRNet(channels=32, blocks=8, input_skip=True)
 
 
+def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The team's published weights (``nitre.pth`` of github.com/zxy110/BRNet) under this file's names.
+
+    ``build("paper").load_state_dict(from_published(state))`` then gives the team's network, its mean
+    shift as trained included; a file of another network fails there.
+    """
+    names = {"head.0.": "head.", "tail.0.": "tail.", ".body.0.": ".conv1.", ".body.2.": ".conv2."}
+    renamed = {}
+    for name, values in state.items():
+        for theirs, ours in names.items():
+            name = name.replace(theirs, ours)
+        renamed[name] = values
+    return renamed
+
+
 _FROZEN = ("sub_mean.", "add_mean.")
 
 _COURSE = Recipe(
@@ -114,8 +131,8 @@ METHOD = Method(
         "§4.16 says 100,000 epochs; with batches of 64 that is most likely iterations, and the paper "
         "recipe runs iterations.",
         "The mean shift is fixed. In the team's code it is a convolution meant to be fixed, but "
-        "requires_grad was set on the module and not on its parameters: in their published weights it has moved (the input "
-        "matrix has 1.01, 1.02, 0.99 on its diagonal and up to 0.024 off it).",
+        "requires_grad was set on the module and not on its parameters: in their published weights it has "
+        "moved (the input matrix has 1.01, 1.02, 0.99 on its diagonal and up to 0.024 off it).",
         "The output is not clamped inside the network (the team's is), so that the gradient also reaches "
         "pixels outside 0–1; frames are clipped when they are written.",
         "Course preset: 32 channels instead of 64, the input frame is added to the output and the tail "

