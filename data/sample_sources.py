@@ -166,7 +166,14 @@ PHOTOS = (
     _skimage("gravel.png", "close-up", "CC0Textures", "CC0-1.0"),
     _skimage("hubble_deep_field.jpg", "scenery", "NASA", "Public domain"),
     Photo(SKLEARN, "sklearn/datasets/images/china.jpg", "China", "city", "danielbuechele", "CC-BY-2.0"),
-    Photo(SKLEARN, "sklearn/datasets/images/flower.jpg", "Flower", "close-up", "vultilion", "CC-BY-2.0"),
+    Photo(
+        SKLEARN,
+        "sklearn/datasets/images/flower.jpg",
+        "Flower",
+        "close-up",
+        "vultilion, danielbuechele",
+        "CC-BY-2.0",
+    ),
 )
 
 BUNNY = Clip(
@@ -243,6 +250,7 @@ CLIPS = (
         category="human",
         start=25,
         crop=(4, 360, 1080, 624),
+        note="the second person is rendered into the picture",
     ),
     replace(
         TREADMILL,

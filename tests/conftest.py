@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -14,4 +15,6 @@ def _own_settings(tmp_path_factory):
             patch.delenv(name)
         patch.setenv("VENH_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("MPLBACKEND", "Agg")
+        # Kernels and child processes import the checkout that is tested.
+        patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parent.parent))
         yield

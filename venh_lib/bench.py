@@ -174,7 +174,7 @@ def enhance_many(slug: str, frames: int) -> float:
     small = [raw.rgb(t)[:120, :208] for t in range(len(clip))]
     with tempfile.TemporaryDirectory() as folder:
         source, stream, target = (Path(folder) / name for name in ("source.mkv", "stream.mkv", "target.mkv"))
-        with VideoWriter(source, 208, 120, clip.frame_rate, encoder="lossless") as writer:
+        with VideoWriter(source, 208, 120, clip.frame_rate, encoder="high") as writer:
             for frame in _looped(small, frames):
                 writer.write(frame)
         codec.compress(source, stream, codec.FixedQP())

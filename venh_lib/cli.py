@@ -214,6 +214,7 @@ def evaluate(method: str | None, everything: bool, track: int, split: str, outpu
     help="Average over this many flips and transposes: slower, a little better.",
 )
 @click.option("--tile", type=click.IntRange(min=32), help="Side of overlapping tiles in pixels, where memory is short.")
+@click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def enhance(
     source: Path,
     target: Path,
@@ -222,6 +223,7 @@ def enhance(
     checkpoint: Path | None,
     ensemble: int,
     tile: int | None,
+    overwrite: bool,
 ) -> None:
     """Write SOURCE, a compressed video, enhanced to TARGET.
 
@@ -230,7 +232,14 @@ def enhance(
     from venh_lib import inference, methods
 
     inference.enhance_file(
-        source, target, methods.get(method), track, checkpoint=checkpoint, ensemble=ensemble, tile=tile
+        source,
+        target,
+        methods.get(method),
+        track,
+        checkpoint=checkpoint,
+        ensemble=ensemble,
+        tile=tile,
+        overwrite=overwrite,
     )
     click.echo(f"{target} written")
 
@@ -268,11 +277,9 @@ def bench(name: str, as_json: bool) -> None:
 
     An unknown NAME lists the known ones.
     """
-    from venh_lib.bench import BENCHES
+    from venh_lib import bench as benches
 
-    if name not in BENCHES:
-        raise SettingError(f"unknown bench {name!r}; choose one of {', '.join(sorted(BENCHES))}.")
-    figures: Mapping[str, Any] = BENCHES[name]()
+    figures: Mapping[str, Any] = benches.run(name)
     if as_json:
         _print_json(dict(figures))
         return

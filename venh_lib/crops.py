@@ -83,7 +83,7 @@ class Crops(Dataset):
         self.policy, self.targets, self.recurrent = policy, targets, recurrent
         self.side, self.frames, self.samples, self.seed = side, frames, samples, seed
         self.flips, self.colour = flips, colour
-        self._opened: dict[int, tuple] = {}
+        self._opened: dict[int, tuple[Frames, Frames]] = {}
         for sequence in self.sequences:
             if len(sequence) < frames:
                 raise DataError(f"{sequence.raw} has {len(sequence)} frames, the recipe takes {frames} at a time.")
@@ -91,21 +91,21 @@ class Crops(Dataset):
     def __len__(self) -> int:
         return self.samples
 
-    def _open(self, number: int) -> tuple:
+    def _open(self, number: int) -> tuple[Frames, Frames]:
         if number not in self._opened:
             sequence = self.sequences[number]
-            raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+            raw = sequence.raw_frames()
             height, width = raw.info.height, raw.info.width
             if min(height, width) < self.side:
                 raise DataError(f"{sequence.raw} is {width}×{height}, smaller than the crop of {self.side}.")
-            self._opened[number] = raw, compressed, raw.info.matrix
+            self._opened[number] = raw, sequence.compressed_frames()
         return self._opened[number]
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         rng = np.random.default_rng((self.seed, index))
         number = int(rng.integers(len(self.sequences)))
         sequence = self.sequences[number]
-        raw, compressed, matrix = self._open(number)
+        raw, compressed = self._open(number)
         if self.recurrent:
             first = int(rng.integers(len(sequence) - self.frames + 1))
             inputs = outputs = range(first, first + self.frames)
@@ -121,7 +121,8 @@ class Crops(Dataset):
         def tensor(frames: Frames, indices: SequenceOf[int]) -> torch.Tensor:
             crops = (crop_planes(frames.planes(t), y, x, self.side, self.side) for t in indices)
             planes = np.stack([join_planes(*colour(*split_planes(crop))) if colour else crop for crop in crops])
-            return _flip(torch.from_numpy(planes_to_rgb(planes, matrix)).permute(0, 3, 1, 2), turn)
+            rgb = planes_to_rgb(planes, frames.matrix, frames.full_range)
+            return _flip(torch.from_numpy(rgb).permute(0, 3, 1, 2), turn)
 
         gt = tensor(raw, outputs)
         return {"lq": tensor(compressed, inputs), "gt": gt if self.recurrent else gt[0]}

@@ -52,8 +52,11 @@ class Sequence:
         return open_frames(self.raw)
 
     def compressed_frames(self) -> Frames:
-        """The decoded compressed frames, memory-mapped."""
-        return open_frames(self.compressed)
+        """The decoded compressed frames, memory-mapped, converted by the raw side's colour matrix.
+
+        A bare HEVC stream carries no tag: taken as untagged it would differ from a tagged source by several dB.
+        """
+        return open_frames(self.compressed, self.raw_frames().matrix)
 
     def scene(self) -> synthesis.Scene:
         """The drawn scene of a synthesised clip, with its true motion; DataError for other clips."""

@@ -26,7 +26,8 @@ class FakeFrames:
 
     def __init__(self, planes):
         self._planes = planes
-        self.info = type("Info", (), {"height": HEIGHT, "width": WIDTH, "matrix": "bt601"})()
+        self.info = type("Info", (), {"height": HEIGHT, "width": WIDTH})()
+        self.matrix, self.full_range = "bt601", False
 
     def planes(self, t):
         return self._planes[t]

@@ -92,7 +92,7 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 _FROZEN = ("sub_mean.", "add_mean.")
 
 _COURSE = Recipe(
-    steps=26_000,
+    steps=12_000,
     batch=8,
     crop=64,
     loss=L1(),
