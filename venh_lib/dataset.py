@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from functools import cache as remember
 from pathlib import Path
@@ -116,9 +116,20 @@ def synthesised_clip(seed: int) -> Path:
     return cache.entry("clips", f"photo_{seed:05d}_{key}", ".mkv", make)
 
 
+def _infos(stream: Path) -> tuple[FrameInfo, ...]:
+    """``read_frame_infos`` of a stream, kept beside it in the cache: reading hundreds of streams takes a minute."""
+
+    def make(target: Path) -> None:
+        target.write_text(json.dumps([astuple(info) for info in read_frame_infos(stream)]), encoding="utf-8")
+
+    key = hashlib.sha256(cache.key_of_file(stream).encode()).hexdigest()[:32]
+    rows = json.loads(cache.entry("infos", key, ".json", make).read_text(encoding="utf-8"))
+    return tuple(FrameInfo(*row) for row in rows)
+
+
 def _pair(name: str, split: str, category: str, raw: Path, compressed: Path, seed: int | None = None) -> Sequence:
     info = probe(raw)
-    infos = read_frame_infos(compressed)
+    infos = _infos(compressed)
     if len(infos) != info.frames:
         raise DataError(
             f"{compressed} has {len(infos)} frames, {raw} has {info.frames}; a pair must have equal counts."

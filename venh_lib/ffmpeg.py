@@ -58,12 +58,12 @@ def last_lines(messages: str, count: int = 6) -> str:
     return "; ".join(lines[-count:]) or "it said nothing"
 
 
+@lru_cache
+def _encoders(program: str) -> frozenset[str]:
+    listing, _ = run(["-hide_banner", "-loglevel", "error", "-encoders"], task=f"listing the encoders of {program}")
+    return frozenset(line.split()[1] for line in listing.decode().splitlines() if len(line.split()) > 1)
+
+
 def has_encoder(name: str) -> bool:
     """Whether this ffmpeg has the encoder ``name``, such as 'libkvazaar'."""
     return name in _encoders(ffmpeg_exe())
-
-
-@lru_cache
-def _encoders(executable: str) -> frozenset[str]:
-    listing = subprocess.run([executable, "-hide_banner", "-encoders"], capture_output=True, text=True)
-    return frozenset(line.split()[1] for line in listing.stdout.splitlines() if len(line.split()) > 1)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
-from venh_lib import ffmpeg
+from venh_lib import cache, ffmpeg
 from venh_lib.errors import VideoError
 
 # ffmpeg's names of the matrices with BT.601's coefficients, and what it takes for a file that names none.
@@ -58,6 +59,12 @@ def probe(path: str | Path) -> VideoInfo:
         raise VideoError(f"{path}: expected a video file, found {found}; check the name.")
     if path.stat().st_size == 0:
         raise VideoError(f"{path}: expected a video, found an empty file; copy or download it again.")
+    return _probe(path, cache.key_of_file(path))
+
+
+@lru_cache(maxsize=1024)
+def _probe(path: Path, _key: str) -> VideoInfo:
+    """``probe`` of a file that is there; remembered until the file changes, as the key tells."""
     # Copying packets costs milliseconds where decoding costs seconds, and shows every timestamp.
     copy = ["-map", "0:V:0", "-c", "copy", "-copyinkf", "-f", "framecrc", "-"]
     try:

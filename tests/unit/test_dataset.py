@@ -61,7 +61,7 @@ def tiny_videos(tmp_path_factory):
     folder = tmp_path_factory.mktemp("videos")
     rng = np.random.default_rng(0)
     picture = np.kron(rng.integers(30, 220, (8, 12, 3), np.uint8), np.ones((8, 8, 1), np.uint8))
-    with VideoWriter(folder / "raw.mkv", 96, 64, dataset.CLIP_RATE, encoder="lossless") as writer:
+    with VideoWriter(folder / "raw.mkv", 96, 64, dataset.CLIP_RATE) as writer:
         for t in range(5):
             writer.write(np.roll(picture, 2 * t, axis=1))
     codec.compress(folder / "raw.mkv", folder / "lq.mkv", codec.FixedQP())
