@@ -205,15 +205,15 @@ def evaluate(method: str | None, everything: bool, track: int, split: str, outpu
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--method", default="ivp_tencent", show_default=True, help="Which method; see `venh methods`.")
 @click.option("--track", type=TRACKS, default=1, show_default=True, help="Weights of which track.")
-@click.option("--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights of a training of yours.")
+@click.option("--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights you trained.")
 @click.option(
     "--ensemble",
-    type=click.IntRange(1, 8),
-    default=1,
+    type=click.Choice(("1", "2", "4", "6", "8")),
+    default="1",
     show_default=True,
     help="Average over this many flips and transposes: slower, a little better.",
 )
-@click.option("--tile", type=click.IntRange(min=32), help="Side of overlapping tiles in pixels, where memory is short.")
+@click.option("--tile", type=click.IntRange(min=32), help="Side of tiles in pixels, where memory is short.")
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
 def enhance(
     source: Path,
@@ -221,7 +221,7 @@ def enhance(
     method: str,
     track: int,
     checkpoint: Path | None,
-    ensemble: int,
+    ensemble: str,
     tile: int | None,
     overwrite: bool,
 ) -> None:
@@ -231,17 +231,9 @@ def enhance(
     """
     from venh_lib import inference, methods
 
-    inference.enhance_file(
-        source,
-        target,
-        methods.get(method),
-        track,
-        checkpoint=checkpoint,
-        ensemble=ensemble,
-        tile=tile,
-        overwrite=overwrite,
-    )
-    click.echo(f"{target} written")
+    options = {"checkpoint": checkpoint, "ensemble": int(ensemble), "tile": tile, "overwrite": overwrite}
+    report = inference.enhance_file(source, target, methods.get(method), track, **options)
+    click.echo(f"{target}: {report.frames} frames in {report.seconds:.1f} s")
 
 
 @cli.command("methods", short_help="List the methods and their sizes.")

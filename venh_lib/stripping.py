@@ -30,8 +30,12 @@ def stripped(text: str, name: str = "the notebook") -> str:
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{name} is not a notebook in nbformat 4 ({error}).") from error
     for cell in cells:
+        metadata = cell.setdefault("metadata", {})
         for trace in CELL_TRACES:
-            cell.get("metadata", {}).pop(trace, None)
+            metadata.pop(trace, None)
+        # papermill gives each cell a list of tags, most of them empty.
+        if not metadata.get("tags", True):
+            del metadata["tags"]
         if cell["cell_type"] == "code":
             cell["outputs"] = []
             cell["execution_count"] = None
@@ -61,6 +65,4 @@ def strip_file(path: Path) -> bool:
 def strip_on_commit(checkout: Path) -> None:
     """Name ``venh strip -`` as the clean filter that ``.gitattributes`` asks for, in this checkout only."""
     command = f"{shlex.quote(sys.executable)} -m venh_lib.cli strip -"
-    subprocess.run(
-        ["git", "-C", str(checkout), "config", "--local", "filter.venh-strip.clean", command], check=True
-    )
+    subprocess.run(["git", "-C", str(checkout), "config", "--local", "filter.venh-strip.clean", command], check=True)

@@ -34,6 +34,7 @@ from venh_lib.metrics.fidelity import psnr
 from venh_lib.recipes import Recipe
 
 VALIDATION_FRAMES = 6
+LOG_EVERY = 20
 
 
 class Range(Sampler):
@@ -47,6 +48,24 @@ class Range(Sampler):
 
     def __len__(self) -> int:
         return self.last - self.first
+
+
+class Objective(nn.Module):
+    """What is minimised: a network, and the loss of its output.
+
+    A network that is trained on more than its output (its motion, say) has a method
+    ``training_loss(lq, gt, step, steps, loss)`` of its own. The loss is part of the module that several
+    processes share, so that every gradient is averaged over them, whichever path it takes.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.network, self.recipe = network, recipe
+
+    def forward(self, lq: torch.Tensor, gt: torch.Tensor, step: int) -> torch.Tensor:
+        if hasattr(self.network, "training_loss"):
+            return self.network.training_loss(lq, gt, step, self.recipe.steps, self.recipe.loss)
+        return self.recipe.loss(self.network(lq), gt)
 
 
 class Average:
@@ -136,26 +155,25 @@ class Training:
         for prefix, slug in recipe.start:
             _start_from(network, prefix, METHODS[slug], track)
         for name, parameter in network.named_parameters():
-            parameter.requires_grad_(not name.startswith(recipe.frozen))
+            if name.startswith(recipe.frozen):
+                parameter.requires_grad_(False)
         network = network.to(device=self.accelerator.device, memory_format=torch.channels_last)
         self.average = Average(network, recipe.ema) if recipe.ema else None
         trained = [p for p in network.parameters() if p.requires_grad]
         optimiser = torch.optim.Adam(
             trained, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay
         )
-        self.network, self.optimiser = self.accelerator.prepare(network, optimiser)
-        self.forward = torch.compile(self.network) if compile_network else self.network
+        objective = Objective(network, recipe)
+        self.objective, self.optimiser = self.accelerator.prepare(
+            torch.compile(objective) if compile_network else objective, optimiser
+        )
+        self.network = network
         self.progress = Progress()
-
-    @property
-    def plain(self) -> nn.Module:
-        """The network without accelerate's wrapping."""
-        return self.accelerator.unwrap_model(self.network)
 
     @property
     def evaluated(self) -> nn.Module:
         """The weights that are validated and kept: the moving average, or the network itself without one."""
-        return self.average.network if self.average else self.plain
+        return self.average.network if self.average else self.network
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -183,10 +201,12 @@ class Training:
                 loss = self.step(samples)
                 self.progress.step += 1
                 bar.update()
-                self._keep(loss, bar)
+                self.progress.losses.append(loss)
                 now = time.perf_counter()
                 self.progress.seconds += now - started
                 started = now
+                if any(map(self._due, (LOG_EVERY, self.recipe.validate_every, self.recipe.checkpoint_every))):
+                    self._look(bar)
                 if self._due(self.recipe.validate_every):
                     self._validate(bar)
                 if self._due(self.recipe.checkpoint_every):
@@ -197,10 +217,12 @@ class Training:
         """One step of the optimiser on one batch; returns the loss, a scalar on the device."""
         self.network.train()
         number = self.progress.step
+        # Whatever a network draws (noise, say) depends on the seed and the step alone, as its samples do.
+        torch.manual_seed(self.seed * 1_000_003 + number)
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate_at(number)
         with self.accelerator.autocast():
-            loss = self._loss(samples["lq"], samples["gt"], number)
+            loss = self.objective(samples["lq"], samples["gt"], number)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         if self.recipe.clip_norm is not None:
@@ -210,28 +232,21 @@ class Training:
             clip_adaptively([p for p in self.network.parameters() if p.requires_grad], self.recipe.adaptive_clip)
         self.optimiser.step()
         if self.average:
-            self.average.update(self.plain, number)
+            self.average.update(self.network, number)
         return loss.detach()
-
-    def _loss(self, lq: torch.Tensor, gt: torch.Tensor, step: int) -> torch.Tensor:
-        """The recipe's loss; a network that is trained on more than its output has a ``training_loss`` of its own."""
-        if hasattr(self.plain, "training_loss"):
-            return self.plain.training_loss(lq, gt, step, self.recipe.steps, self.recipe.loss)
-        return self.recipe.loss(self.forward(lq).float(), gt)
 
     def _due(self, every: int) -> bool:
         return self.progress.step % every == 0 or self.progress.step == self.recipe.steps
 
-    def _keep(self, loss: torch.Tensor, bar: tqdm) -> None:
-        """Collect the loss; look at it every twentieth step, since looking waits for the device."""
-        self.progress.losses.append(loss)
-        if self.progress.step % 20 and self.progress.step != self.recipe.steps:
-            return
+    def _look(self, bar: tqdm) -> None:
+        """Log the mean loss since the last look; seldom, since looking waits for the device, but before each save."""
         mean = float(self.accelerator.reduce(torch.stack(self.progress.losses).mean(), "mean"))
         self.progress.losses.clear()
-        if not math.isfinite(mean):
+        whole = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
+        if not (math.isfinite(mean) and whole):
             raise TrainingError(
-                f"{self.method.slug}: the loss is {mean} by step {self.progress.step}. "
+                f"{self.method.slug}: by step {self.progress.step} the loss is {mean}, the weights are "
+                f"{'finite' if whole else 'not finite'}. "
                 f"The last good state is in {self.folder}; "
                 "train again with a lower learning rate, a smaller clip_norm or precision='fp32'."
             )
@@ -294,12 +309,11 @@ class Training:
     def _save(self) -> None:
         if not self.accelerator.is_main_process:
             return
-        tensors = {f"network.{k}": v for k, v in self.plain.state_dict().items()}
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         if self.average:
             tensors |= {f"average.{k}": v for k, v in self.average.network.state_dict().items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in state.items()}
-        tensors["random"] = torch.get_rng_state()
         scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler else None
         progress = {k: v for k, v in vars(self.progress).items() if k != "losses"}
         record = {**self._identity(), "progress": progress, "scaler": scaler}
@@ -319,7 +333,7 @@ class Training:
                 f"{self.folder} holds another training ({found}); this one is {self._identity()}. "
                 "Choose another folder, or delete that one."
             )
-        checkpoints.load_into(self.plain, _part(tensors, "network."), path)
+        checkpoints.load_into(self.network, _part(tensors, "network."), path)
         if self.average:
             checkpoints.load_into(self.average.network, _part(tensors, "average."), path)
         state: dict[int, dict[str, torch.Tensor]] = {}
@@ -328,7 +342,6 @@ class Training:
             state.setdefault(int(number), {})[key] = tensor
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state, "param_groups": groups})
-        torch.set_rng_state(tensors["random"])
         if record["scaler"]:
             self.accelerator.scaler.load_state_dict(record["scaler"])
         self.progress = Progress(**record["progress"])

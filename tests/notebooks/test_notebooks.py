@@ -7,10 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from expectations import EXPECTATIONS
 
 from venh_lib import course, runner, stripping
-
-from expectations import EXPECTATIONS
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = runner.notebook_paths(FOLDER)

@@ -178,7 +178,7 @@ def test_dncnn_result_of_a_frame_does_not_depend_on_its_batch_after_training():
         assert torch.allclose(network(frames)[:1], network(frames[:1]), atol=1e-6)
 
 
-def test_mfqe_trains_on_the_frames_that_are_not_peaks():
+def test_mfqe_trains_on_the_frames_between_peaks():
     assert methods.get("mfqe").targets(INFOS) == (1, 2, 3, 5, 6, 7, 9)
 
 

@@ -59,7 +59,7 @@ METHOD = Method(
             ema=None, clip_norm=0.5, clips=8, validate_every=15, checkpoint_every=15,
         ),
         # A step of Adam moves every weight alike, and here up to 1,176 of them add up in one pixel that has
-        # to stay what it is: at 1e-3 the network loses the identity it starts from and is long in finding it.
+        # to stay what it is: at 1e-3 the network falls further below the identity it starts from.
         (1, "course"): Recipe(
             steps=2_000, batch=8, crop=64, loss=L1(), learning_rate=3e-4, preset="course", warmup=200,
             schedule=Cosine(0.01), clip_norm=0.5,

@@ -199,10 +199,9 @@ def build(preset: str) -> MFQE:
     return MFQE(enhancer, (8, 16, 8, 8), 4, (8, 8, 8, 8), full_resolution=False, enhance_centre=True)
 
 
-def not_peaks(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
-    """The frames MFQE is trained on: all that are not PQFs."""
-    peaks = set(references.peak_frames(infos))
-    return tuple(t for t in range(len(infos)) if t not in peaks)
+def with_references(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
+    """The frames MFQE is trained on: those that have PQFs around them and are none themselves."""
+    return tuple(t for t in range(len(infos)) if len(references.mfqe_window(infos, t)) > 1)
 
 
 _START = (("qecnn.", "qecnn"),)
@@ -217,7 +216,7 @@ METHOD = Method(
     kind="window",
     build=build,
     policy=references.mfqe_window,
-    targets=not_peaks,
+    targets=with_references,
     recipes={
         (1, "smoke"): Recipe(
             steps=20, batch=4, crop=32, loss=L1(), learning_rate=5e-4, preset="course", warmup=5,
