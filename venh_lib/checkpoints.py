@@ -46,6 +46,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Map
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, part, dict(metadata))
+        part.chmod(0o644)  # safetensors makes files that only their owner may read
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -154,14 +154,29 @@ def _show_track_table(out: Path) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the training lives; one found there goes on.  [default: in the cache]",
 )
-def train(method: str, track: int, scale: str, seed: int, steps: int | None, folder: Path | None) -> None:
+@click.option("--compile", "compile_network", is_flag=True, help="Through torch.compile: worth it for long trainings.")
+@click.option("--ship", is_flag=True, help="Then measure it on the test clips and put it into data/checkpoints.")
+def train(
+    method: str,
+    track: int,
+    scale: str,
+    seed: int,
+    steps: int | None,
+    folder: Path | None,
+    compile_network: bool,
+    ship: bool,
+) -> None:
     """Train METHOD (see `venh methods`), or go on with a training that was stopped.
 
-    Prints the path of the checkpoint that was best on the validation clips.
+    Prints the path of the checkpoint that was best on the validation clips. On several GPUs:
+    `accelerate launch -m venh_lib.cli train METHOD`.
     """
-    from venh_lib import methods, training
+    from venh_lib import evaluation, methods, training
 
-    click.echo(training.train(methods.get(method), track, scale, seed=seed, steps=steps, folder=folder))
+    chosen = methods.get(method)
+    options = {"seed": seed, "steps": steps, "folder": folder, "compile_network": compile_network}
+    best = training.train(chosen, track, scale, **options)
+    click.echo(evaluation.ship(best, chosen, track) if ship else best)
 
 
 @cli.command(short_help="Measure methods on held-out clips.")
@@ -175,23 +190,43 @@ def train(method: str, track: int, scale: str, seed: int, steps: int | None, fol
     show_default=True,
     help="Which held-out clips.",
 )
+@click.option(
+    "--scale",
+    type=click.Choice(settings.SCALES),
+    default="course",
+    show_default=True,
+    help="smoke, course: the sample set's clips. paper: LDV's videos.",
+)
+@click.option("--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights you trained, for METHOD.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also keep the rows in this CSV.")
 @AS_JSON
-def evaluate(method: str | None, everything: bool, track: int, split: str, output: Path | None, as_json: bool) -> None:
+def evaluate(
+    method: str | None,
+    everything: bool,
+    track: int,
+    split: str,
+    scale: str,
+    checkpoint: Path | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
     """Measure METHOD, or --all of them, on held-out clips: RGB PSNR in dB and MS-SSIM, before and after.
 
     Means are over the frames of a clip, then over clips.
     """
     if (method is None) != everything:
         raise SettingError("name one METHOD, or say --all; `venh methods` lists them.")
-    from venh_lib import evaluation, methods, results
+    if everything and checkpoint:
+        raise SettingError("--checkpoint is of one METHOD; name it instead of --all.")
+    from venh_lib import dataset, evaluation, methods, results
     from venh_lib.files import write_atomically
 
+    sequences = dataset.sequences(split, track, scale)
     if everything:
-        table = evaluation.evaluate_all(track, split=split)
+        table = evaluation.evaluate_all(track, sequences=sequences)
     else:
-        table = evaluation.evaluate(methods.get(method), track, split=split)
-    rows = table[list(results.COLUMNS)].to_dict("records")
+        table = evaluation.evaluate(methods.get(method), track, sequences=sequences, checkpoint=checkpoint)
+    rows = evaluation.to_records(table)
     if output is not None:
         write_atomically(output, table.to_csv(columns=list(results.COLUMNS), index=False))
     if as_json:

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pandas
 import pytest
 import torch
 from torch import nn
 
-from venh_lib import checkpoints, dataset, methods
+from venh_lib import checkpoints, dataset, evaluation, methods
 from venh_lib.errors import SettingError, TrainingError
 from venh_lib.losses import L1
 from venh_lib.recipes import Cosine, CosineRestarts, Exponential, Recipe
@@ -211,6 +212,19 @@ def test_recipes_refuse_what_cannot_be():
         methods.get("arcnn").recipe(9, "course")
 
 
+def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, method, clips, monkeypatch):
+    best = training(method, tmp_path / "run", clips).run()
+    measured = pandas.DataFrame({"clip": ["a", "b"], "gain_db": [0.5, 0.25]})
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
+    monkeypatch.setattr(checkpoints, "shipped", lambda *_: tmp_path / "data" / "arcnn_track1.safetensors")
+    shipped = evaluation.ship(best, method)
+    record, before = checkpoints.provenance(shipped), checkpoints.provenance(best)
+    assert record["test_gain_db"] == {"a": 0.5, "b": 0.25}
+    assert {**before, "sha256": 0} == {k: v for k, v in {**record, "sha256": 0}.items() if k != "test_gain_db"}
+    weights, original = (checkpoints.read_tensors(path)[0] for path in (shipped, best))
+    assert all(torch.equal(weights[key], original[key]) for key in original)
+
+
 DISTRIBUTED = """
 import sys
 from pathlib import Path
@@ -225,8 +239,8 @@ def test_two_processes_train_as_one_does(tmp_path, clips):
     script = tmp_path / "train.py"
     script.write_text(DISTRIBUTED)
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-               "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1",
-               "--main_process_port", "0", str(script), str(tmp_path / "two")]  # fmt: skip
+               "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+               "--num_cpu_threads_per_process", "1", "--main_process_port", "0", str(script), str(tmp_path / "two")]  # fmt: skip
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=200)
     training(methods.get("ivp_tencent"), tmp_path / "one", clips).run()
     one, _ = checkpoints.read_tensors(tmp_path / "one" / "state.safetensors")
