@@ -38,15 +38,17 @@ def test_each_command_has_help(command):
 
 
 def test_the_help_names_every_command_and_is_quick():
-    started = time.perf_counter()
-    done = venh("--help")
-    best = time.perf_counter() - started
-    for _ in range(2):
-        started = time.perf_counter()
-        venh("--help")
-        best = min(best, time.perf_counter() - started)
+    def processor_seconds() -> float:
+        used = os.times()
+        return used.children_user + used.children_system
+
+    used = []
+    for _ in range(3):
+        before = processor_seconds()
+        done = venh("--help")
+        used.append(processor_seconds() - before)
     assert done.returncode == 0 and all(f"  {name} " in done.stdout for name in COMMANDS)
-    assert best <= 0.4
+    assert min(used) <= 0.4
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,7 @@ def test_the_help_names_every_command_and_is_quick():
         (("train", "nosuch"), "unknown method 'nosuch'; choose one of"),
         (("bench", "nosuch"), "'nosuch'; choose one of"),
         (("evaluate",), "name one METHOD, or say --all"),
+        (("evaluate", "--all", "--checkpoint", "x.safetensors"), "--checkpoint is of one METHOD"),
         (("run", "99"), "no notebook '99'"),
     ],
 )
@@ -91,20 +94,21 @@ def test_methods_as_json():
 
 
 def test_evaluate_as_json_and_csv(monkeypatch, tmp_path):
-    from venh_lib import evaluation
+    from venh_lib import dataset, evaluation
 
     row = dict(zip(results.COLUMNS, ("arcnn", 1, "dog", 33, 30.0, 30.5, 0.5, 0.9, 0.91), strict=True))
     asked = []
 
-    def measure(method, track, *, split):
-        asked.append((method.slug, track, split))
+    def measure(method, track, *, sequences, checkpoint):
+        asked.append((method.slug, track, sequences, checkpoint))
         return pandas.DataFrame([row])
 
+    monkeypatch.setattr(dataset, "sequences", lambda *words: words)
     monkeypatch.setattr(evaluation, "evaluate", measure)
     kept = tmp_path / "rows.csv"
     arguments = ("evaluate", "arcnn", "--track", "1", "--split", "validation", "--output", str(kept), "--json")
     assert invoke(*arguments) == [row]
-    assert asked == [("arcnn", 1, "validation")]
+    assert asked == [("arcnn", 1, ("validation", 1, "course"), None)]
     assert [line["clip"] for line in results.read_rows(kept)] == ["dog"]
 
 
