@@ -65,6 +65,7 @@ def gains(table: pandas.DataFrame, title: str) -> Figure:
     place.bar(places + 0.2, table["non_pqf_gain_db"], 0.4, label="other frames")
     place.axhline(0, color=style.BLACK, linewidth=0.8)
     place.set_xticks(places, table["clip"], rotation=20, ha="right")
+    place.margins(y=0.3)
     place.set_ylabel("gain in RGB PSNR (dB)")
     place.set_title(title)
     place.legend()
