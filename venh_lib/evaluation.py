@@ -34,9 +34,7 @@ def _rgb(frames: Frames, raw: Frames, count: int) -> Iterator[np.ndarray]:
     return (planes_to_rgb(frames.planes(t), raw.matrix, frames.full_range) for t in range(count))
 
 
-def _measure(
-    raw: Frames, frames: Iterator[np.ndarray], count: int, ms_ssim: bool, device: torch.device
-) -> Fidelity:
+def _measure(raw: Frames, frames: Iterator[np.ndarray], count: int, ms_ssim: bool, device: torch.device) -> Fidelity:
     def tensor(frame: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(frame).to(device).permute(2, 0, 1)[None]
 

@@ -240,7 +240,8 @@ def test_two_processes_train_as_one_does(tmp_path, clips):
     script.write_text(DISTRIBUTED)
     command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
                "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-               "--num_cpu_threads_per_process", "1", "--main_process_port", "0", str(script), str(tmp_path / "two")]  # fmt: skip
+               "--num_cpu_threads_per_process", "1", "--main_process_port", "0",
+               str(script), str(tmp_path / "two")]  # fmt: skip
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=200)
     training(methods.get("ivp_tencent"), tmp_path / "one", clips).run()
     one, _ = checkpoints.read_tensors(tmp_path / "one" / "state.safetensors")

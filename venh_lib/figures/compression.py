@@ -14,13 +14,15 @@ SLICE_COLOURS = {"I": style.VERMILION, "P": style.BLUE, "B": style.GREEN}
 
 
 def rate_distortion(points: Mapping[int, tuple[float, float]], at_rate: Mapping[int, tuple[float, float]]) -> Figure:
-    """PSNR in dB over rate in kbit/s: one point per QP, and one per rate asked of two-pass x265."""
+    """PSNR in dB over kbit/s: one point per QP, and one per rate asked of two-pass x265."""
     figure, axes = style.new(height=3.4)
     place = axes[0, 0]
     place.plot(*zip(*points.values(), strict=True), "o-", color=style.BLUE, label="fixed QP")
     for qp, point in points.items():
         place.annotate(f"QP {qp}", point, textcoords="offset points", xytext=(6, -10), fontsize=8)
-    place.plot(*zip(*at_rate.values(), strict=True), "*", markersize=13, color=style.VERMILION, label="x265, two passes")
+    place.plot(
+        *zip(*at_rate.values(), strict=True), "*", markersize=13, color=style.VERMILION, label="x265, two passes"
+    )
     place.set_xscale("log")
     place.set_xlabel("rate (kbit/s, logarithmic)")
     place.set_ylabel("RGB PSNR (dB)")

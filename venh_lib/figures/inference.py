@@ -73,8 +73,8 @@ def seams(maps: Mapping[str, np.ndarray], limit: float) -> Figure:
 def overlaps(pixels: Sequence[int], error: Sequence[float], work: Sequence[float]) -> Figure:
     """The error that tiles make, in 8-bit levels, and the work they cost, over their overlap in pixels."""
     figure, axes = style.new(1, 2, height=2.8)
-    for place, values, name in zip(axes[0], (error, work), ("RMS difference (levels)", "pixels computed, times the frame's"),
-                                   strict=True):  # fmt: skip
+    names = ("RMS difference (levels)", "pixels computed, times the frame's")
+    for place, values, name in zip(axes[0], (error, work), names, strict=True):
         place.plot(pixels, values, "o-")
         place.set(xlabel="overlap (pixels)", ylabel=name)
     axes[0, 0].set_yscale("log")

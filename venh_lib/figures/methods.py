@@ -23,7 +23,9 @@ def sizes(method: Method, track: int = 1) -> pandas.DataFrame:
     for preset in PRESETS:
         with torch.device("meta"):
             count = sum(p.numel() for p in method.build(preset).parameters())
-        rows.append({"preset": preset, "parameters": count, "report's gain (dB)": published if preset == "paper" else None})
+        rows.append(
+            {"preset": preset, "parameters": count, "report's gain (dB)": published if preset == "paper" else None}
+        )
     return pandas.DataFrame(rows).set_index("preset")
 
 

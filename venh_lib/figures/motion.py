@@ -13,7 +13,7 @@ from venh_lib.figures import style
 
 
 def moves(sequence: Sequence, least: float = 1.0) -> bool:
-    """Whether a synthesised clip's background moves by ``least`` pixels a frame or more, on average; False for shots."""
+    """Whether a synthesised clip moves by ``least`` pixels a frame or more, on average; False for shots."""
     if sequence.seed is None:
         return False
     flow, valid = sequence.scene().motion(3, 4)
