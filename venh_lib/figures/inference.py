@@ -19,18 +19,20 @@ def windows(plans: Mapping[str, Sequence[Sequence[int]]], held: Mapping[str, Seq
         axes[0, column].plot(*np.transpose(points), "s", color=style.BLUE, markersize=5)
         axes[0, column].set(title=name, ylabel="frames in its window")
         axes[1, column].bar(range(len(plan)), held[name], color=style.ORANGE)
+        axes[1, column].set_xticks(range(0, len(plan), 4))
         axes[1, column].set(xlabel="output frame", ylabel="frames held", ylim=(0, 1 + max(map(max, held.values()))))
     return figure
 
 
-def alive(counts: Mapping[int, Sequence[int]]) -> Figure:
-    """Frames in memory while a video passes through, for videos of several lengths, over the share that is done."""
+def alive(counts: Mapping[int, Sequence[int]], parts: int = 25) -> Figure:
+    """Most frames in memory during each of ``parts`` parts of a video, for videos of several lengths."""
     figure, axes = style.new(height=2.8)
     place = axes[0, 0]
-    for (length, row), dashes in zip(counts.items(), ("-", "--", ":"), strict=False):
-        place.plot(np.linspace(0, 100, len(row)), row, linestyle=dashes, label=f"{length} frames")
+    for (length, row), dashes in zip(counts.items(), ("o-", "s--", "^:"), strict=False):
+        most = [max(part) for part in np.array_split(np.array(row), parts)]
+        place.plot((np.arange(parts) + 0.5) * 100 / parts, most, dashes, markersize=4, label=f"{length} frames")
     place.set(xlabel="share of the video done (%)", ylabel="frames in memory", ylim=(0, None))
-    place.legend()
+    place.legend(loc="lower left")
     return figure
 
 
@@ -73,7 +75,7 @@ def seams(maps: Mapping[str, np.ndarray], limit: float) -> Figure:
 def overlaps(pixels: Sequence[int], error: Sequence[float], work: Sequence[float]) -> Figure:
     """The error that tiles make, in 8-bit levels, and the work they cost, over their overlap in pixels."""
     figure, axes = style.new(1, 2, height=2.8)
-    names = ("RMS difference (levels)", "pixels computed, times the frame's")
+    names = ("RMS difference (levels)", "pixels computed / pixels of the frame")
     for place, values, name in zip(axes[0], (error, work), names, strict=True):
         place.plot(pixels, values, "o-")
         place.set(xlabel="overlap (pixels)", ylabel=name)
@@ -84,9 +86,9 @@ def overlaps(pixels: Sequence[int], error: Sequence[float], work: Sequence[float
 def reach(field: np.ndarray) -> Figure:
     """How strongly each input pixel moves one output pixel, [H, W], in orders of magnitude below the strongest."""
     figure, axes = style.new(width=5.0, height=3.6)
-    strength = np.log10(np.maximum(field / field.max(), 1e-8))
+    strength = np.log10(np.maximum(field / field.max(), 1e-5))
     style.picture(axes[0, 0], np.zeros((*field.shape, 3), np.uint8))
-    drawn = axes[0, 0].imshow(strength, cmap="cividis", vmin=-8, vmax=0, interpolation="nearest")
+    drawn = axes[0, 0].imshow(strength, cmap="cividis", vmin=-5, vmax=0, interpolation="nearest")
     figure.colorbar(drawn, ax=axes[0, 0], label="log10 of the influence")
     return figure
 

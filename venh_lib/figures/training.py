@@ -119,8 +119,8 @@ def schedules(curves: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def run(rows: Sequence[Mapping]) -> Figure:
-    """A training's log: its loss, its learning rate, and its gain on the validation clips in dB, over steps."""
+def run(rows: Sequence[Mapping], shipped: float) -> Figure:
+    """A training's log: loss, learning rate, and validation gain in dB beside that of the shipped weights."""
     figure, axes = style.new(1, 3, height=2.8)
     for place, key, name in zip(axes[0], ("loss", "learning_rate", "gain_db"),
                                 ("mean loss since the last look", "learning rate", "validation gain (dB)"),
@@ -129,7 +129,19 @@ def run(rows: Sequence[Mapping]) -> Figure:
         place.plot(*np.transpose(points), "o-", markersize=3)
         place.set(xlabel="step", title=name)
     axes[0, 2].axhline(0, color=style.BLACK, linewidth=0.6)
+    axes[0, 2].axhline(shipped, color=style.VERMILION, linestyle="--", label="shipped weights")
+    axes[0, 2].legend(fontsize=8)
     axes[0, 2].set_xlim(left=0)
+    return figure
+
+
+def errors(frames: Mapping[str, np.ndarray], truth: np.ndarray) -> Figure:
+    """The frames, uint8 [H, W, 3], by name, and below each its mean absolute error in 8-bit levels."""
+    figure, axes = style.new(2, len(frames), height=4.4)
+    for column, (name, frame) in enumerate(frames.items()):
+        style.picture(axes[0, column], frame, name)
+        drawn = style.error_map(axes[1, column], frame, truth)
+    figure.colorbar(drawn, ax=axes[1], label="error (levels)", shrink=0.8)
     return figure
 
 
