@@ -137,7 +137,7 @@ def run(rows: Sequence[Mapping], shipped: float) -> Figure:
 
 def errors(frames: Mapping[str, np.ndarray], truth: np.ndarray) -> Figure:
     """The frames, uint8 [H, W, 3], by name, and below each its mean absolute error in 8-bit levels."""
-    figure, axes = style.new(2, len(frames), height=4.4)
+    figure, axes = style.new(2, len(frames), height=3.8)
     for column, (name, frame) in enumerate(frames.items()):
         style.picture(axes[0, column], frame, name)
         drawn = style.error_map(axes[1, column], frame, truth)
@@ -158,11 +158,11 @@ def averages(weight: Sequence[float], average: Sequence[float]) -> Figure:
 
 def norms(values: Mapping[str, Sequence[float]], limit: float) -> Figure:
     """The gradient's norm of each of some batches, by name, and the limit above which it is scaled down."""
-    figure, axes = style.new(height=2.8)
+    figure, axes = style.new(height=3.2)
     place = axes[0, 0]
     for (name, row), marker in zip(values.items(), "os^", strict=False):
         place.plot(row, marker, markersize=4, label=name)
     place.axhline(limit, color=style.VERMILION, linestyle="--", label=f"clip_norm = {limit}")
     place.set(xlabel="batch", ylabel="gradient norm", yscale="log")
-    place.legend()
+    place.legend(fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
