@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 
+from venh_lib import references
+from venh_lib.bitstream import FrameInfo
 from venh_lib.figures import style
 
 
@@ -41,42 +43,77 @@ def found_two_ways(psnr: Sequence[float], by_qp: Sequence[int], by_psnr: Sequenc
     return figure
 
 
-def windows(qps: Sequence[int], t: int, chosen: Mapping[str, Sequence[int]]) -> Figure:
-    """Which frames each policy takes for frame ``t``: dots for frames, arcs to those chosen."""
-    figure, axes = style.new(len(chosen), 1, height=1.25 * len(chosen) + 0.4, sharex=True)
-    low = np.array(qps) <= np.sort(qps)[len(qps) // 4]
-    for place, (name, indices) in zip(axes[:, 0], chosen.items(), strict=True):
-        frames = np.arange(len(qps))
-        place.scatter(frames, 0 * frames, s=np.where(low, 70, 25), color=np.where(low, style.BLUE, "#999999"))
-        place.plot(t, 0, "s", markersize=11, color=style.VERMILION)
-        for index in sorted(set(indices) - {t}):
-            bend = 0.45 if index > t else -0.45
-            arc = FancyArrowPatch((index, 0.06), (t, 0.06), connectionstyle=f"arc3,rad={bend}", arrowstyle="-|>",
-                                  mutation_scale=10, color=style.BLACK)  # fmt: skip
-            place.add_patch(arc)
-        place.set_ylim(-0.4, 2.2)
-        place.set_yticks([])
-        place.grid(False)
-        place.set_title(f"{name}: {tuple(indices)}", fontsize=9, loc="left")
-    axes[-1, 0].set_xlabel(f"frame; the square is frame {t}, large dots have a low QP")
+def leads(table: pandas.DataFrame) -> Figure:
+    """Bars, for each clip (row), of what frames of one QP (column) lead the mean of their two neighbours by, in dB."""
+    figure, axes = style.new(height=3.0)
+    place, places = axes[0, 0], np.arange(len(table))
+    width = 0.8 / len(table.columns)
+    for number, (qp, colour) in enumerate(zip(table.columns, style.PALETTE, strict=False)):
+        place.bar(places + (number - 1) * width, table[qp], width, color=colour, label=f"QP {qp}")
+    place.axhline(0, color=style.BLACK, linewidth=0.8)
+    place.set_xticks(places, table.index, rotation=12)
+    place.set_ylabel("lead over neighbours (dB)")
+    place.legend(ncols=len(table.columns))
     return figure
 
 
-def stream(infos: Sequence, peaks: Sequence[int], title: str) -> Figure:
-    """QP of each frame of a rate-controlled stream, coloured by slice type, peaks marked."""
-    figure, axes = style.new(height=2.8)
-    place = axes[0, 0]
+def windows(qps: Sequence[int], chosen: Mapping[str, Mapping[int, Sequence[int]]]) -> Figure:
+    """Arcs from the frames that a policy takes to the centre: a row for each policy, a column for each centre.
+
+    Dots are frames; the peaks by QP are large.
+    """
+    centres = list(next(iter(chosen.values())))
+    taken = [index for row in chosen.values() for window in row.values() for index in window]
+    frames = np.arange(max(min(taken) - 1, 0), min(max(taken) + 2, len(qps)))
+    peaks = set(references.peak_quality_frames(qps))
+    sizes = [80 if t in peaks else 22 for t in frames]
+    colours = [style.BLUE if t in peaks else "#999999" for t in frames]
+    figure, axes = style.new(len(chosen), len(centres), height=1.15 * len(chosen) + 0.4, sharex=True, sharey=True)
+    for row, (name, windows) in zip(axes, chosen.items(), strict=True):
+        for place, (t, indices) in zip(row, windows.items(), strict=True):
+            place.scatter(frames, 0 * frames, s=sizes, color=colours)
+            place.plot(t, 0, "s", markersize=10, color=style.VERMILION)
+            for index in set(indices) - {t}:
+                along = np.linspace(0, 1, 40)
+                height = 0.25 + 0.11 * abs(index - t)
+                place.plot(index + along * (t - index), height * np.sin(np.pi * along) + 0.06, color=style.BLACK)
+            place.set_title(f"{name}: {', '.join(map(str, indices))}", fontsize=8, loc="left")
+            place.set_yticks([])
+            place.grid(False)
+            place.spines["left"].set_visible(False)
+    for place, t in zip(axes[-1], centres, strict=True):
+        place.set_xlabel(f"frame; the square is frame {t}, large dots are peaks")
+    return figure
+
+
+def streams(given: Mapping[str, Sequence[FrameInfo]]) -> Figure:
+    """QP of each frame of rate-controlled streams, coloured by slice type, peaks by QP marked."""
+    figure, axes = style.new(len(given), 1, height=2.5 * len(given), sharex=True)
     colours = {"I": style.VERMILION, "P": style.BLUE, "B": style.GREEN}
-    place.plot([info.qp for info in infos], "-", color="#999999", linewidth=1)
-    for kind, colour in colours.items():
-        own = [info for info in infos if info.slice_type == kind]
-        if own:
-            place.plot([i.index for i in own], [i.qp for i in own], "o", color=colour, label=f"{kind} frames")
-    marks = {"markerfacecolor": "none", "markersize": 13}
-    place.plot(list(peaks), [infos[t].qp for t in peaks], "D", color=style.BLACK, label="peaks by QP", **marks)
-    place.invert_yaxis()
-    place.set_xlabel("frame")
-    place.set_ylabel("QP (low is fine)")
-    place.set_title(title)
-    place.legend(ncols=4)
+    for place, (name, infos) in zip(axes[:, 0], given.items(), strict=True):
+        place.plot([info.qp for info in infos], "-", color="#999999", linewidth=1)
+        for kind, colour in colours.items():
+            own = [info for info in infos if info.slice_type == kind]
+            if own:
+                place.plot([i.index for i in own], [i.qp for i in own], "o", color=colour, label=f"{kind} frames")
+        peaks = references.peak_frames(infos)
+        marks = {"markerfacecolor": "none", "markersize": 12}
+        if peaks:
+            place.plot(peaks, [infos[t].qp for t in peaks], "D", color=style.BLACK, label="peaks by QP", **marks)
+        place.invert_yaxis()
+        place.margins(y=0.2)
+        place.yaxis.get_major_locator().set_params(integer=True)
+        place.set_ylabel("QP (low is fine)")
+        place.set_title(name, fontsize=10, loc="left")
+        place.legend(ncols=4, fontsize=8, loc="lower right", bbox_to_anchor=(1, 1))
+    axes[-1, 0].set_xlabel("frame")
+    return figure
+
+
+def errors_around(truth: Sequence[np.ndarray], frames: Sequence[np.ndarray], titles: Sequence[str]) -> Figure:
+    """Error maps of frames, uint8 [H, W, 3] each, against the raw frames, side by side on one scale."""
+    figure, axes = style.new(1, len(frames), height=9.0 / len(frames) * 0.62 + 0.5)
+    for place, raw, frame, title in zip(axes[0], truth, frames, titles, strict=True):
+        drawn = style.error_map(place, frame, raw, title)
+    figure.colorbar(drawn, ax=axes[0], label="error (levels)", shrink=0.75)
     return figure
