@@ -6,6 +6,9 @@ MOVED = ("moved", (0.0, 0.02))
 
 EXPECTATIONS: dict[str, dict[str, tuple[float, float]]] = {
     "00_start_here": {
+        "recorded_test_gain": (0.2, 1.5),
+        "cost_of_420": (0.0, 0.06),
+        "pixels_made_worse": (0.1, 0.45),
         "compression_ratio": (300, 2000),
         "gain": (0.2, 0.8),
         "gain_in_file": (0.17, 0.8),
@@ -13,6 +16,11 @@ EXPECTATIONS: dict[str, dict[str, tuple[float, float]]] = {
         **dict([MOVED]),
     },
     "01_compression": {
+        "rate_factor_of_5_qps": (1.5, 2.2),
+        "pumping_raw": (0.8, 1.3),
+        "pumping_qp37": (2.0, 5.0),
+        "encoders_psnr_difference": (0.0, 0.5),
+        "encoders_error_correlation": (0.45, 0.8),
         "test_clips": (7, 30),
         "psnr_qp37": (27.5, 29.8),
         "psnr_drop_22_to_47": (11.0, 16.5),
@@ -21,6 +29,9 @@ EXPECTATIONS: dict[str, dict[str, tuple[float, float]]] = {
         "b_frames_at_fixed_rate": (1, 16),
     },
     "02_peak_quality_frames": {
+        "lead_of_38": (1.4, 2.7),
+        "lead_of_44": (0.05, 0.5),
+        "gain_of_copying": (-8.0, -3.0),
         "mean_pvd": (1.5, 2.6),
         "mean_sd": (0.7, 1.4),
         "agreement": (0.6, 0.95),
@@ -40,6 +51,13 @@ EXPECTATIONS: dict[str, dict[str, tuple[float, float]]] = {
         "ms_ssim": (0.92, 0.97),
     },
     "06_training": {
+        "valid_share": (0.85, 0.98),
+        "luma_psnr_moved_by_colour": (0.0, 0.1),
+        "chroma_bias_as_is": (5, 20),
+        "l1_answer": (0.249, 0.251),
+        "l2_answer": (0.349, 0.351),
+        "least_kept_adaptively": (0.01, 0.3),
+        "clipped, random start": (0.5, 1.0),
         "photos": (40, 60),
         "error_with_true_motion": (0.5, 4.0),
         "error_without_motion": (4.5, 30),

@@ -68,8 +68,10 @@ def windows(qps: Sequence[int], chosen: Mapping[str, Mapping[int, Sequence[int]]
     peaks = set(references.peak_quality_frames(qps))
     sizes = [80 if t in peaks else 22 for t in frames]
     colours = [style.BLUE if t in peaks else "#999999" for t in frames]
-    figure, axes = style.new(len(chosen), len(centres), height=1.15 * len(chosen) + 0.4, sharex=True, sharey=True)
-    for row, (name, windows) in zip(axes, chosen.items(), strict=True):
+    tops = [0.6 + 0.11 * max(abs(i - t) for t, window in row.items() for i in window) for row in chosen.values()]
+    figure, axes = style.new(len(chosen), len(centres), height=0.55 * len(chosen) + 0.6 * sum(tops), sharex=True,
+                             height_ratios=[top + 0.4 for top in tops])  # fmt: skip
+    for row, top, (name, windows) in zip(axes, tops, chosen.items(), strict=True):
         for place, (t, indices) in zip(row, windows.items(), strict=True):
             place.scatter(frames, 0 * frames, s=sizes, color=colours)
             place.plot(t, 0, "s", markersize=10, color=style.VERMILION)
@@ -78,6 +80,7 @@ def windows(qps: Sequence[int], chosen: Mapping[str, Mapping[int, Sequence[int]]
                 height = 0.25 + 0.11 * abs(index - t)
                 place.plot(index + along * (t - index), height * np.sin(np.pi * along) + 0.06, color=style.BLACK)
             place.set_title(f"{name}: {', '.join(map(str, indices))}", fontsize=8, loc="left")
+            place.set_ylim(-0.4, top)
             place.set_yticks([])
             place.grid(False)
             place.spines["left"].set_visible(False)

@@ -67,15 +67,14 @@ def pairs(given: Sequence[np.ndarray], truth: Sequence[np.ndarray], titles: Sequ
 
 
 def colours(points: Mapping[str, np.ndarray]) -> Figure:
-    """Mean Cb and Cr of crops, [K, 2] in 8-bit steps from neutral, a panel for each name."""
+    """Mean Cb and Cr of crops, [K, 2] in 8-bit steps from neutral, a panel for each name; a cross at their mean."""
     figure, axes = style.new(1, len(points), height=3.6, sharex=True, sharey=True)
     for place, (name, values) in zip(axes[0], points.items(), strict=True):
         place.plot(*values.T, ".", color=style.BLUE, alpha=0.5)
-        place.plot(*values.mean(axis=0), "X", color=style.VERMILION, markersize=10, label="mean")
+        place.plot(*values.mean(axis=0), "X", color=style.VERMILION, markersize=10)
         place.axhline(0, color=style.BLACK, linewidth=0.6)
         place.axvline(0, color=style.BLACK, linewidth=0.6)
         place.set(title=name, xlabel="mean Cb − 128", ylabel="mean Cr − 128", aspect="equal")
-        place.legend(loc="upper right")
     return figure
 
 
@@ -165,4 +164,17 @@ def norms(values: Mapping[str, Sequence[float]], limit: float) -> Figure:
     place.axhline(limit, color=style.VERMILION, linestyle="--", label=f"clip_norm = {limit}")
     place.set(xlabel="batch", ylabel="gradient norm", yscale="log")
     place.legend(fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return figure
+
+
+def kept(shares: Mapping[str, float], factor: float) -> Figure:
+    """The share of each layer's gradient that adaptive clipping leaves, and the one factor of clipping by norm."""
+    figure, axes = style.new(height=3.2)
+    place = axes[0, 0]
+    place.plot(list(shares.values()), "o", label="adaptive, λ = 0.01")
+    place.axhline(factor, color=style.VERMILION, linestyle="--", label="by norm")
+    place.set_xticks(range(len(shares)), [name.removesuffix(".weight") for name in shares], rotation=60, ha="right",
+                     fontsize=7)  # fmt: skip
+    place.set(xlabel="layer", ylabel="share of the gradient kept", ylim=(0, 1.05))
+    place.legend(fontsize=8, ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return figure
