@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence as SequenceOf
 
 import numpy as np
 import pandas
@@ -29,6 +29,16 @@ def sizes(method: Method, track: int = 1) -> pandas.DataFrame:
     return pandas.DataFrame(rows).set_index("preset")
 
 
+def reported(method: Method) -> pandas.DataFrame:
+    """The method's row of the report's Table 1 and the unprocessed one, with its time of Table 4 (s per frame)."""
+    table = challenge.table(1).set_index("slug").loc[[method.slug, "unprocessed"]]
+    seconds = challenge.table(4).set_index("slug")["Track 1 running time (s per frame)"]
+    rows = table[["Team", "Average PSNR (dB)", "Average MS-SSIM"]].assign(
+        **{"Gain (dB)": table["Average PSNR (dB)"] - table.loc["unprocessed", "Average PSNR (dB)"]}
+    )
+    return rows.assign(**{seconds.name: seconds.reindex(rows.index)}).round(4).set_index("Team")
+
+
 def tensor(rgb: np.ndarray) -> torch.Tensor:
     """A frame uint8 [H, W, 3] as the network's input, float32 [3, H, W] in 0–1."""
     return torch.from_numpy(rgb).permute(2, 0, 1).float().div(255)
@@ -39,16 +49,36 @@ def image(output: torch.Tensor) -> np.ndarray:
     return output.mul(255).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
 
 
-def maps(features: torch.Tensor, title: str, *, count: int = 8, columns: int = 4, width: float = 9.0) -> Figure:
-    """The first ``count`` channels of features [C, H, W], each scaled to its own range, dark low and light high."""
-    count = min(count, len(features))
-    rows, ratio = -(-count // columns), features.shape[1] / features.shape[2]
-    figure, axes = style.new(rows, columns, width=width, height=rows * width / columns * ratio + 0.5)
-    for place in axes.flat[count:]:
+def liveliest(features: torch.Tensor, count: int = 4) -> list[int]:
+    """The ``count`` channels of features [C, H, W] that vary most over the frame, in ascending order."""
+    return sorted(features.flatten(1).std(1).topk(count).indices.tolist())
+
+
+def maps(
+    features: torch.Tensor,
+    title: str,
+    *,
+    channels: SequenceOf[int] | None = None,
+    count: int = 8,
+    columns: int = 4,
+    width: float = 9.0,
+) -> Figure:
+    """``channels`` of features [C, H, W], else the first ``count``: each scaled to its own range, named above it.
+
+    Dark is low and light high. The range leaves out the lowest and the highest 0.5 % of the values, so that one
+    bright spot does not blacken a map; a channel of one value says so.
+    """
+    chosen = list(channels if channels is not None else range(min(count, len(features))))
+    rows, ratio = -(-len(chosen) // columns), features.shape[1] / features.shape[2]
+    figure, axes = style.new(rows, columns, width=width, height=rows * (width / columns * ratio + 0.2) + 0.4)
+    for place in axes.flat[len(chosen) :]:
         place.set_axis_off()
-    for channel, place in enumerate(axes.flat[:count]):
-        style.picture(place, features[channel].numpy()[..., None].repeat(3, 2) * 0, f"channel {channel}")
-        place.imshow(features[channel].numpy(), cmap="cividis")
+    for channel, place in zip(chosen, axes.flat, strict=False):
+        values = features[channel].numpy()
+        low, high = np.quantile(values, (0.005, 0.995)) if np.ptp(values) else (values.min(), values.max())
+        span = f"{low:.2g} to {high:.2g}" if high > low else f"{low + 0.0:.2g} nearly everywhere"
+        style.picture(place, np.zeros((*values.shape, 3), np.uint8), f"channel {channel}: {span}")
+        place.imshow(values, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
     figure.suptitle(title, fontsize=10)
     return figure
 
@@ -57,6 +87,16 @@ def residual(axes, change: np.ndarray, title: str, limit: float = 12.0):
     """Draw what a network added, signed luma change [H, W] in 8-bit levels; returns the image for a colour bar."""
     style.picture(axes, np.zeros((*change.shape, 3), np.uint8), title)
     return axes.imshow(change, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+
+
+def residuals(changes: Mapping[str, np.ndarray], *, width: float = 9.0) -> Figure:
+    """Signed luma changes [H, W] in 8-bit levels side by side, each with a colour bar of its own range."""
+    height, across = next(iter(changes.values())).shape
+    figure, axes = style.new(1, len(changes), width=width, height=0.85 * width / len(changes) * height / across + 0.4)
+    for place, (title, change) in zip(axes[0], changes.items(), strict=True):
+        drawn = residual(place, change, title, limit=float(np.quantile(np.abs(change), 0.995)) or 1.0)
+        figure.colorbar(drawn, ax=place, label="levels", shrink=0.8)
+    return figure
 
 
 def gains(table: pandas.DataFrame, title: str) -> Figure:
@@ -71,6 +111,42 @@ def gains(table: pandas.DataFrame, title: str) -> Figure:
     place.set_ylabel("gain in RGB PSNR (dB)")
     place.set_title(title)
     place.legend()
+    return figure
+
+
+def beside(recorded: pandas.DataFrame, slug: str, now: pandas.DataFrame | None = None) -> Figure:
+    """Recorded gain in dB on each clip: bars for ``slug``, a mark for each other method, crosses for ``now``."""
+    table = recorded.pivot(index="clip", columns="method", values="gain_db")
+    figure, axes = style.new(height=3.4)
+    place = axes[0, 0]
+    place.bar(range(len(table)), table[slug], 0.7, color=style.SKY, label=slug)
+    for name, shape in zip(table.columns.drop(slug), "o^sDvP*<>hXd", strict=False):
+        place.plot(range(len(table)), table[name], shape, markersize=5, label=name)
+    if now is not None:
+        known = now[now["clip"].isin(table.index)]
+        at = table.index.get_indexer(known["clip"])
+        place.plot(at, known["gain_db"], "x", color=style.BLACK, markersize=9, label=f"{slug}, this run")
+    place.axhline(0, color=style.BLACK, linewidth=0.8)
+    place.set_xticks(range(len(table)), table.index, rotation=20, ha="right")
+    place.set_ylabel("gain in RGB PSNR (dB)")
+    figure.legend(loc="outside upper center", ncols=6, fontsize=9)
+    return figure
+
+
+def hardest(record: Mapping, table: pandas.DataFrame, clips: SequenceOf[Sequence]) -> Sequence:
+    """The clip of ``clips`` with the least recorded test gain, or the least of ``table`` where none is recorded."""
+    gain = record.get("test_gain_db") or dict(zip(table["clip"], table["gain_db"], strict=True))
+    return min((clip for clip in clips if clip.name in gain), key=lambda clip: gain[clip.name])
+
+
+def better_or_worse(raw: np.ndarray, compressed: np.ndarray, enhanced: np.ndarray, *, width: float = 9.0) -> Figure:
+    """A frame, and where it came nearer to the raw one (blue) or went away from it (red), in 8-bit levels."""
+    before, after = (np.abs(frame.astype(np.float32) - raw).mean(2) for frame in (compressed, enhanced))
+    figure, axes = style.new(1, 2, width=width, height=0.45 * width * raw.shape[0] / raw.shape[1] + 0.4)
+    style.picture(axes[0, 0], compressed, "compressed")
+    limit = float(np.quantile(np.abs(after - before), 0.99)) or 1.0
+    drawn = residual(axes[0, 1], after - before, "change of the error", limit)
+    figure.colorbar(drawn, ax=axes[0], label="levels: below 0 is better", shrink=0.8)
     return figure
 
 

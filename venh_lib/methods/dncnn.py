@@ -78,8 +78,8 @@ METHOD = Method(
     },
     departures=(
         "The last convolution starts at zero, so that the untrained network is the identity.",
-        "The convolutions before batch normalisation keep their bias, as in the challenge's baseline; it has "
-        "no effect on the output, and is counted in the 670,531 parameters.",
+        "The convolutions before batch normalisation keep their bias, as in the challenge's baseline; the "
+        "normalisation takes it off again, and it is counted in the 670,531 parameters.",
         "Batch normalisation averages its running statistics over about 33 batches (momentum 0.03).",
         "Course preset: 12 convolutions of 16 channels instead of 20 of 64; batch normalisation is kept.",
         "Course recipe: learning rate 1e-3 with warm-up and a cosine, clipped gradients, flips and "

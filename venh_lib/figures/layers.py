@@ -1,0 +1,89 @@
+"""The plots of what single layers do, for the notebooks of ARCNN, DnCNN and BRNet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from venh_lib.figures import style
+
+
+def kernels(start: torch.Tensor, trained: torch.Tensor, channels: Sequence[int]) -> Figure:
+    """Kernels [out, in, k, k] at the start, after training and their difference, mean over ``in``, one scale a row."""
+    rows = {"start": start, "trained": trained, "trained − start": trained - start}
+    figure, axes = style.new(3, len(channels), height=4.2)
+    for row, (name, weights) in enumerate(rows.items()):
+        mean = weights.mean(1).numpy()
+        limit = np.abs(mean[list(channels)]).max()
+        for place, channel in zip(axes[row], channels, strict=True):
+            style.picture(place, np.zeros((*mean[channel].shape, 3), np.uint8), f"kernel {channel}" * (row == 0))
+            drawn = place.imshow(mean[channel], cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
+        axes[row, 0].set_ylabel(name, fontsize=9)
+        figure.colorbar(drawn, ax=axes[row], label="weight", shrink=0.9)
+    return figure
+
+
+def first_steps(changes: Mapping[str, Mapping[float, Sequence[float]]]) -> Figure:
+    """PSNR in dB against the input's after each step of a training, a panel per network, a line per learning rate."""
+    figure, axes = style.new(1, len(changes), height=3.0, sharey=True)
+    for place, (name, lines) in zip(axes[0], changes.items(), strict=True):
+        for rate, line in lines.items():
+            place.plot(range(len(line) + 1), [0.0, *line], "o-", markersize=3, label=f"learning rate {rate:g}")
+        place.axhline(0, color=style.BLACK, linewidth=0.8)
+        place.set(title=name, xlabel="steps of Adam")
+    axes[0, 0].set_ylabel("PSNR less the input's (dB)")
+    axes[0, -1].legend(loc="lower right", fontsize=8)
+    return figure
+
+
+def statistics(kept: tuple[np.ndarray, np.ndarray], batches: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    """Means and deviations [C] of batches, in deviations of those ``kept`` from training: 0 and 1 would be theirs."""
+    figure, axes = style.new(1, 2, height=2.9)
+    mean, deviation = kept
+    for (name, (own_mean, own_deviation)), shape in zip(batches.items(), "os^", strict=False):
+        axes[0, 0].plot((own_mean - mean) / deviation, shape, label=name)
+        axes[0, 1].plot(own_deviation / deviation, shape, label=name)
+    axes[0, 0].axhline(0, color=style.BLACK, linewidth=0.8, label="kept from training")
+    axes[0, 1].axhline(1, color=style.BLACK, linewidth=0.8)
+    axes[0, 0].set(xlabel="channel", ylabel="mean − kept\n(kept deviations)")
+    axes[0, 1].set(xlabel="channel", ylabel="deviation / kept deviation")
+    for place in axes[0]:
+        place.margins(y=0.15)
+        place.set_xticks(range(0, len(mean), max(1, len(mean) // 8)))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=9)
+    return figure
+
+
+def phases(rgb: np.ndarray, sub_frames: torch.Tensor, box: style.Box) -> Figure:
+    """The pixels of ``box`` in red, and the same place in the four sub-frames [12, H/2, W/2] of red."""
+    top, left, height, width = (value // 2 for value in box)
+    figure, axes = style.new(1, 5, height=2.3, width_ratios=[2, 1, 1, 1, 1])
+    red = style.crop(rgb, box)[..., 0]
+    low, high = red.min(), red.max()
+    style.picture(axes[0, 0], style.crop(rgb, box), "red of the frame")
+    axes[0, 0].imshow(red, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
+    for phase, place in enumerate(axes[0, 1:]):
+        part = sub_frames[phase, top : top + height, left : left + width].mul(255).numpy()
+        style.picture(place, np.zeros((height, width, 3), np.uint8), f"rows {phase // 2}::2\ncolumns {phase % 2}::2")
+        place.imshow(part, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
+    return figure
+
+
+def influence(gradient: np.ndarray, centre: tuple[int, int], radius: int) -> Figure:
+    """How strongly each pixel [H, W] moves the output at ``centre`` (row, column), within ``radius``; dark is none."""
+    row, column = centre
+    part = gradient[row - radius : row + radius + 1, column - radius : column + radius + 1]
+    figure, axes = style.new(1, 2, height=3.2, width_ratios=[1, 1.6])
+    with np.errstate(divide="ignore"):
+        strength = np.log10(part / part.max())
+    style.picture(axes[0, 0], np.zeros((*part.shape, 3), np.uint8), "influence on the middle pixel")
+    drawn = axes[0, 0].imshow(np.maximum(strength, -8), cmap="cividis", vmin=-8, vmax=0, interpolation="nearest")
+    figure.colorbar(drawn, ax=axes[0, 0], label="log10, most is 0", shrink=0.8)
+    distance = np.maximum.outer(np.abs(np.arange(len(part)) - radius), np.abs(np.arange(len(part)) - radius))
+    shares = [part[distance <= r].sum() / part.sum() for r in range(radius + 1)]
+    axes[0, 1].plot(shares, color=style.BLUE)
+    axes[0, 1].set(xlabel="pixels from the middle", ylabel="share of the influence", ylim=(0, 1.05))
+    return figure
