@@ -76,8 +76,8 @@ def training(slug: str = "ivp_tencent", steps: int = 40) -> Figures:
         batch = recipe.batch
 
         def load(first: int) -> dict[str, torch.Tensor]:
-            items = [run.crops[first + i] for i in range(batch)]
-            return {key: torch.stack([item[key] for item in items]).to(run.accelerator.device) for key in items[0]}
+            samples = run.crops.__getitems__(range(first, first + batch))
+            return {key: values.to(run.accelerator.device) for key, values in samples.items()}
 
         held = load(0)
         for _ in range(3):

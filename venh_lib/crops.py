@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from venh_lib.colour import crop_planes, join_planes, planes_to_rgb, split_planes
+from venh_lib.colour import crop_planes, join_planes, planes_to_channels, split_planes
 from venh_lib.dataset import Sequence
-from venh_lib.errors import DataError
+from venh_lib.errors import DataError, SettingError
+from venh_lib.scenes import Scene
 from venh_lib.video import Frames
 
 LUMA_SHIFT = 25
@@ -53,11 +54,54 @@ def _mirror(chroma: np.ndarray) -> np.ndarray:
     return np.clip(256 - chroma.astype(np.int16), 0, 255).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One draw of the geometric augmentation (report §4.2): mirrored in x, in y, and transposed."""
+
+    x: bool
+    y: bool
+    transpose: bool
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Turn:
+        """Each of the eight equally likely."""
+        return cls(*(bool(wanted) for wanted in rng.random(3) < 0.5))
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """``images`` [..., S, S], turned."""
+        axes = [axis for axis, wanted in ((-1, self.x), (-2, self.y)) if wanted]
+        images = images.flip(axes) if axes else images
+        return images.transpose(-1, -2) if self.transpose else images
+
+    def of_flow(self, flow: torch.Tensor) -> torch.Tensor:
+        """A flow [2, S, S] (x, y) turned with its images: its vectors turn too."""
+        x, y = self(flow)
+        x, y = (-x if self.x else x), (-y if self.y else y)
+        return torch.stack((y, x) if self.transpose else (x, y))
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Everything random about one sample: clip, frames in and out, the crop's corner, both augmentations."""
+
+    clip: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    top: int
+    left: int
+    colour: Colour | None
+    turn: Turn
+
+
 class Crops(Dataset):
     """Sample k: ``{'lq', 'gt'}``, float32 RGB in 0–1.
 
     For window methods ``lq`` is [N, 3, side, side] (the policy's frames) and ``gt`` [3, side, side];
     for recurrent ones both are [T, 3, side, side], T consecutive frames.
+
+    With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, side, side], the true flow in
+    pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, side, side]: where it
+    is known and visible in both, which is nowhere for clips that were not synthesised.
 
     Raises DataError when a sequence is smaller than the crop, shorter than ``frames``, or when no
     sequence has a target frame.
@@ -76,14 +120,18 @@ class Crops(Dataset):
         seed: int,
         flips: bool = True,
         colour: bool = True,
+        motion: bool = False,
     ) -> None:
+        if motion and recurrent:
+            raise SettingError("the true motion goes with windows; a recurrent method cannot ask for it.")
         self.sequences = [s for s in sequences if targets(s.infos)]
         if not self.sequences:
             raise DataError("no sequence to train on has a target frame; check the compressed streams' QPs.")
         self.policy, self.targets, self.recurrent = policy, targets, recurrent
         self.side, self.frames, self.samples, self.seed = side, frames, samples, seed
-        self.flips, self.colour = flips, colour
+        self.flips, self.colour, self.motion = flips, colour, motion
         self._opened: dict[int, tuple[Frames, Frames]] = {}
+        self._scenes: dict[int, Scene] = {}
         for sequence in self.sequences:
             if len(sequence) < frames:
                 raise DataError(f"{sequence.raw} has {len(sequence)} frames, the recipe takes {frames} at a time.")
@@ -95,17 +143,18 @@ class Crops(Dataset):
         if number not in self._opened:
             sequence = self.sequences[number]
             raw = sequence.raw_frames()
-            height, width = raw.info.height, raw.info.width
+            _, height, width = raw.shape
             if min(height, width) < self.side:
                 raise DataError(f"{sequence.raw} is {width}×{height}, smaller than the crop of {self.side}.")
             self._opened[number] = raw, sequence.compressed_frames()
         return self._opened[number]
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def draw(self, index: int) -> Draw:
+        """Everything random about sample ``index``."""
         rng = np.random.default_rng((self.seed, index))
         number = int(rng.integers(len(self.sequences)))
         sequence = self.sequences[number]
-        raw, compressed = self._open(number)
+        raw, _ = self._open(number)
         if self.recurrent:
             first = int(rng.integers(len(sequence) - self.frames + 1))
             inputs = outputs = range(first, first + self.frames)
@@ -113,27 +162,55 @@ class Crops(Dataset):
             targets = self.targets(sequence.infos)
             t = targets[int(rng.integers(len(targets)))]
             inputs, outputs = self.policy(sequence.infos, t), (t,)
-        y = 2 * int(rng.integers((raw.info.height - self.side) // 2 + 1))
-        x = 2 * int(rng.integers((raw.info.width - self.side) // 2 + 1))
+        _, height, width = raw.shape
+        top = 2 * int(rng.integers((height - self.side) // 2 + 1))
+        left = 2 * int(rng.integers((width - self.side) // 2 + 1))
         colour = Colour.draw(rng) if self.colour else None
-        turn = rng.random(3) < 0.5 if self.flips else (False, False, False)
+        turn = Turn.draw(rng) if self.flips else Turn(False, False, False)
+        return Draw(number, tuple(inputs), tuple(outputs), top, left, colour, turn)
 
-        def tensor(frames: Frames, indices: SequenceOf[int]) -> torch.Tensor:
-            crops = (crop_planes(frames.planes(t), y, x, self.side, self.side) for t in indices)
-            planes = np.stack([join_planes(*colour(*split_planes(crop))) if colour else crop for crop in crops])
-            rgb = planes_to_rgb(planes, frames.matrix, frames.full_range)
-            return _flip(torch.from_numpy(rgb).permute(0, 3, 1, 2), turn)
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return {key: values[0] for key, values in self.__getitems__([index]).items()}
 
-        gt = tensor(raw, outputs)
-        return {"lq": tensor(compressed, inputs), "gt": gt if self.recurrent else gt[0]}
+    def __getitems__(self, indices: SequenceOf[int]) -> dict[str, torch.Tensor]:
+        """Several samples, stacked: a loader asks for a batch at once, and one conversion serves all of it."""
+        draws = [self.draw(index) for index in indices]
+        given = [(self._open(draw.clip)[1], draw, t) for draw in draws for t in draw.inputs]
+        truth = [(self._open(draw.clip)[0], draw, t) for draw in draws for t in draw.outputs]
+        images = self._images(given + truth)
+        shape = (len(draws), -1, *images.shape[1:])
+        lq, gt = images[: len(given)].reshape(shape), images[len(given) :].reshape(shape)
+        batch = {"lq": lq, "gt": gt if self.recurrent else gt[:, 0]}
+        if self.motion:
+            flows = [self._flow(draw, s) for draw in draws for s in draw.inputs]
+            for key, values in zip(("motion", "known"), zip(*flows, strict=True), strict=True):
+                stacked = torch.stack(values)
+                batch[key] = stacked.reshape(len(draws), -1, *stacked.shape[1:])
+        return batch
 
+    def _images(self, places: list[tuple[Frames, Draw, int]]) -> torch.Tensor:
+        """The crop of each (clip, draw, frame), coloured and turned: float32 [K, 3, side, side] in 0–1."""
+        planes = np.empty((len(places), self.side * 3 // 2, self.side), np.uint8)
+        for crop, (frames, draw, t) in zip(planes, places, strict=True):
+            crop[:] = crop_planes(frames.planes(t), draw.top, draw.left, self.side, self.side)
+            if draw.colour:
+                crop[:] = join_planes(*draw.colour(*split_planes(crop)))
+        images = torch.empty(len(places), 3, self.side, self.side)
+        kinds = [(frames.matrix, frames.full_range) for frames, _, _ in places]
+        for kind in set(kinds):
+            chosen = [k for k, own in enumerate(kinds) if own == kind]
+            channels = planes_to_channels(planes if len(chosen) == len(kinds) else planes[chosen], *kind)
+            rgb = torch.from_numpy(np.stack(channels, axis=1))
+            for k, image in zip(chosen, rgb, strict=True):
+                images[k] = places[k][1].turn(image)
+        return images.div_(255)
 
-def _flip(images: torch.Tensor, turn: SequenceOf[bool]) -> torch.Tensor:
-    """uint8 [N, 3, S, S], flipped and transposed as drawn, to contiguous float32 in 0–1."""
-    if turn[0]:
-        images = images.flip(-1)
-    if turn[1]:
-        images = images.flip(-2)
-    if turn[2]:
-        images = images.transpose(-1, -2)
-    return images.contiguous().to(torch.float32).div_(255)
+    def _flow(self, draw: Draw, s: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """True flow [2, side, side] from the target to frame s, and where it is known [side, side]."""
+        if self.sequences[draw.clip].seed is None:
+            return torch.zeros(2, self.side, self.side), torch.zeros(self.side, self.side, dtype=torch.bool)
+        if draw.clip not in self._scenes:
+            self._scenes[draw.clip] = self.sequences[draw.clip].scene()
+        window = (draw.left, draw.top, draw.left + self.side, draw.top + self.side)
+        flow, valid = self._scenes[draw.clip].motion(draw.outputs[0], s, window)
+        return draw.turn.of_flow(torch.from_numpy(flow).permute(2, 0, 1)), draw.turn(torch.from_numpy(valid))

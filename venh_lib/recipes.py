@@ -68,7 +68,8 @@ class Recipe:
     gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
     ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start
     from, ``frozen`` names prefixes that are not trained. ``colour`` switches the colour augmentation
-    of coded pairs, ``flips`` the flips and transposes (report §4.2).
+    of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
+    synthesised clips, which a network's own ``training_loss`` may learn from.
     """
 
     steps: int
@@ -88,6 +89,7 @@ class Recipe:
     precision: str = "auto"
     flips: bool = True
     colour: bool = True
+    motion: bool = False
     clips: int = 280
     start: tuple[tuple[str, str], ...] = ()
     frozen: tuple[str, ...] = ()

@@ -269,18 +269,21 @@ class Scene:
             rows.append(np.clip(np.rint(part), 16, top).astype(np.uint8).reshape(-1, self.width))
         return np.concatenate(rows)
 
-    def motion(self, t: int, s: int) -> tuple[np.ndarray, np.ndarray]:
+    def motion(
+        self, t: int, s: int, window: tuple[int, int, int, int] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The true motion from frame t to frame s, from the layers' mappings alone.
 
         Returns flow float32 [H, W, 2] (x, y) in pixels with frame_t(p) = frame_s(p + flow(p)), up to noise,
-        blur and interpolation, and valid bool [H, W]: False where p + flow(p) leaves the window, is covered
-        by another layer in frame s, or where either end lies on a soft edge. Raises SettingError for a frame
-        that the clip does not have.
+        blur and interpolation, and valid bool [H, W]: False where p + flow(p) leaves the frame, is covered
+        by another layer in frame s, or where either end lies on a soft edge. ``window`` (left, top, right,
+        bottom) asks for a part of frame t alone. Raises SettingError for a frame that the clip does not have.
         """
         for frame in (t, s):
             if not 0 <= frame < self.frames:
                 raise SettingError(f"frame {frame} of a clip of {self.frames}; give 0 to {self.frames - 1}.")
-        x, y = np.meshgrid(np.arange(self.width, dtype=np.float32), np.arange(self.height, dtype=np.float32))
+        left, top, right, bottom = window or (0, 0, self.width, self.height)
+        x, y = np.meshgrid(np.arange(left, right, dtype=np.float32), np.arange(top, bottom, dtype=np.float32))
         owner = np.zeros(x.shape, np.intp)
         end_x, end_y = self._moved(self.camera, x, y, t, s)
         for index, layer in enumerate(self.layers, start=1):

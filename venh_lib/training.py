@@ -54,7 +54,7 @@ class Objective(nn.Module):
     """What is minimised: a network, and the loss of its output.
 
     A network that is trained on more than its output (its motion, say) has a method
-    ``training_loss(lq, gt, step, steps, loss)`` of its own. The loss is part of the module that several
+    ``training_loss(samples, step, steps, loss)`` of its own. The loss is part of the module that several
     processes share, so that every gradient is averaged over them, whichever path it takes.
     """
 
@@ -62,10 +62,10 @@ class Objective(nn.Module):
         super().__init__()
         self.network, self.recipe = network, recipe
 
-    def forward(self, lq: torch.Tensor, gt: torch.Tensor, step: int) -> torch.Tensor:
+    def forward(self, samples: dict[str, torch.Tensor], step: int) -> torch.Tensor:
         if hasattr(self.network, "training_loss"):
-            return self.network.training_loss(lq, gt, step, self.recipe.steps, self.recipe.loss)
-        return self.recipe.loss(self.network(lq), gt)
+            return self.network.training_loss(samples, step, self.recipe.steps, self.recipe.loss)
+        return self.recipe.loss(self.network(samples["lq"]), samples["gt"])
 
 
 class Average:
@@ -148,7 +148,7 @@ class Training:
         self.crops = Crops(
             training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
             frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
-            flips=recipe.flips, colour=recipe.colour,
+            flips=recipe.flips, colour=recipe.colour, motion=recipe.motion,
         )  # fmt: skip
         torch.manual_seed(seed)
         network = method.build(recipe.preset)
@@ -184,7 +184,7 @@ class Training:
         steps, batch = self.recipe.steps, self.recipe.batch
         loader = DataLoader(
             self.crops, batch, sampler=Range(self.progress.step * batch, steps * batch), num_workers=self.workers,
-            pin_memory=self.accelerator.device.type == "cuda", drop_last=True,
+            pin_memory=self.accelerator.device.type == "cuda", drop_last=True, collate_fn=_as_made,
         )  # fmt: skip
         loader = self.accelerator.prepare(loader)
         show = self.show and self.accelerator.is_main_process
@@ -222,7 +222,7 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate_at(number)
         with self.accelerator.autocast():
-            loss = self.objective(samples["lq"], samples["gt"], number)
+            loss = self.objective(samples, number)
         self.optimiser.zero_grad(set_to_none=True)
         self.accelerator.backward(loss)
         if self.recipe.clip_norm is not None:
@@ -346,6 +346,11 @@ class Training:
             self.accelerator.scaler.load_state_dict(record["scaler"])
         self.progress = Progress(**record["progress"])
         _trim_log(self.folder / "log.jsonl", self.progress.step)
+
+
+def _as_made(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """``Crops`` stacks the samples of a batch itself."""
+    return batch
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

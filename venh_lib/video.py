@@ -111,7 +111,8 @@ class Frames:
         full_range: bool = False,
         info: VideoInfo | None = None,
     ) -> None:
-        self.array, self.info = array, info
+        # A plain view: NumPy's memory-map class costs several microseconds at every slice.
+        self.array, self.info = np.asarray(array), info
         self.matrix, self.full_range = check_matrix(matrix), full_range
 
     def __len__(self) -> int:

@@ -1,5 +1,6 @@
 """Crops: the right pixels, the same for both sides, decided by seed and number alone."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from venh_lib import references
+from venh_lib import dataset, references
 from venh_lib.bitstream import FrameInfo
+from venh_lib.blocks.flow import warp
 from venh_lib.colour import planes_to_rgb
 from venh_lib.crops import Colour, Crops
 from venh_lib.dataset import Sequence
-from venh_lib.errors import DataError
+from venh_lib.errors import DataError, SettingError
 from venh_lib.methods.method import every_frame
 
 HEIGHT, WIDTH, LENGTH = 24, 32, 9
@@ -26,7 +28,7 @@ class FakeFrames:
 
     def __init__(self, planes):
         self._planes = planes
-        self.info = type("Info", (), {"height": HEIGHT, "width": WIDTH})()
+        self.shape = (LENGTH, HEIGHT, WIDTH)
         self.matrix, self.full_range = "bt601", False
 
     def planes(self, t):
@@ -114,3 +116,41 @@ def test_a_clip_shorter_than_the_crop_in_time_is_refused(sequence):
 def test_no_target_frame_is_refused(sequence):
     with pytest.raises(DataError, match="no sequence"):
         Crops([sequence], references.centre_only, lambda _: (), recurrent=False, side=16, frames=1, samples=1, seed=0)
+
+
+def test_true_motion_turns_with_the_pixels():
+    """Each draw of flips and transposes: the reference, warped by the turned flow, is the target."""
+    sequence = dataset.sample_set("train", limit=11, progress=False)[-1]
+    made = Crops(
+        [sequence], references.nearest_pqfs, lambda infos: (2, 6), recurrent=False, side=64, frames=1, samples=40,
+        seed=0, colour=False, motion=True,
+    )  # fmt: skip
+    raw = replace(sequence, compressed=sequence.raw)
+    made.sequences = [raw]
+    turns, seen = set(), 0
+    for k in range(40):
+        sample = made[k]
+        assert sample["motion"].shape == (3, 2, 64, 64) and sample["known"].shape == (3, 64, 64)
+        assert not sample["motion"][1].any()
+        for side in (0, 2):
+            known = sample["known"][side]
+            if known.float().mean() < 0.5 or sample["motion"][side].abs().mean() < 1:
+                continue
+            warped = warp(sample["lq"][side][None], sample["motion"][side][None])[0]
+            error, without = (
+                (image - sample["gt"]).abs().mean(0)[known].mean() for image in (warped, sample["lq"][side])
+            )
+            assert error < 0.75 * without, k
+            seen += 1
+            turns.add(tuple(np.sign(sample["motion"][side].mean((1, 2)).numpy())))
+    assert seen > 20 and len(turns) == 4
+
+
+def test_motion_of_a_clip_that_was_not_synthesised_is_nowhere_known(sequence):
+    sample = crops(sequence, references.nearest_pqfs, motion=True)[0]
+    assert not sample["known"].any() and not sample["motion"].any()
+
+
+def test_motion_is_refused_for_recurrent_samples(sequence):
+    with pytest.raises(SettingError, match="recurrent"):
+        crops(sequence, recurrent=True, motion=True)

@@ -199,7 +199,8 @@ def test_mfqe_before_its_fusion_is_trained_is_qecnn_at_course_and_the_frame_at_p
         assert torch.allclose(network(window), window[:, 1], atol=1e-6)
 
 
-def test_mfqe_motion_nets_learn_a_shift():
+@pytest.mark.parametrize("known", [False, True], ids=["by matching", "by true motion"])
+def test_mfqe_motion_nets_learn_a_shift(known):
     network = course_network("mfqe")
     network.qecnn.requires_grad_(False)
     optimiser = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=2e-3)
@@ -207,8 +208,10 @@ def test_mfqe_motion_nets_learn_a_shift():
     texture = (texture - texture.mean()) * 4 + 0.5
     centre, pqf = texture[..., 8:40, 8:40], texture[..., 8:40, 6:38]
     window = torch.stack((pqf, centre, pqf), dim=1)
+    motion = torch.tensor([[2.0, 0.0], [0.0, 0.0], [2.0, 0.0]])[None, :, :, None, None].expand(1, 3, 2, 32, 32)
+    true = {"motion": motion, "known": torch.ones(1, 3, 32, 32, dtype=torch.bool)} if known else {}
     for step in range(40):
-        loss = network.training_loss(window, centre, step=step, steps=1000, loss=L1())
+        loss = network.training_loss({"lq": window, "gt": centre} | true, step=step, steps=1000, loss=L1())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -223,11 +226,27 @@ def test_mfqe_motion_nets_learn_a_shift():
 def test_mfqe_training_loss_weighs_motion_first_and_quality_later():
     network = disturbed(course_network("mfqe"))
     window, target = torch.rand(1, 3, 3, 32, 32), torch.rand(1, 3, 32, 32)
+    samples = {"lq": window, "gt": target}
     quality = L1()(network(window), target)
-    early, late = (network.training_loss(window, target, step=s, steps=100, loss=L1()) for s in (0, 99))
+    early, late = (network.training_loss(samples, step=s, steps=100, loss=L1()) for s in (0, 99))
     motion = (early - 0.01 * quality) / 1.0
     assert late.item() == pytest.approx((0.01 * motion + quality).item(), rel=1e-4)
     alone = window[:, :1]
     expected = L1()(network.qecnn(alone), target)
-    found = network.training_loss(alone, target, step=0, steps=100, loss=L1())
+    found = network.training_loss({"lq": alone, "gt": target}, step=0, steps=100, loss=L1())
     assert found.item() == pytest.approx(expected.item())
+
+
+def test_mfqe_flow_error_is_in_pixels_and_counts_only_what_is_known():
+    network = course_network("mfqe")
+    motion = torch.zeros(1, 2, 30, 34)
+    motion[:, 0, :, :16], motion[:, 1, :, 16:] = 3.0, 400.0
+    known = torch.zeros(1, 30, 34, dtype=torch.bool)
+    known[..., :16] = True
+    still = network._flows(network.motion_next, *torch.rand(2, 1, 3, 30, 34))
+    assert network._flow_error(still, motion, known).item() == pytest.approx(3.0, rel=1e-4)
+    found = [torch.zeros_like(flow) for flow in still]
+    for flow in found:
+        flow[:, 0] = 3.0 * flow.shape[-1] / 48
+    assert network._flow_error(found, motion, known).item() == pytest.approx(0.0, abs=1e-4)
+    assert network._flow_error(still, motion, torch.zeros_like(known)).item() == 0

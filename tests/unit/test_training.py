@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from venh_lib import checkpoints, dataset, evaluation, methods
+from venh_lib import checkpoints, dataset, devices, evaluation, methods
 from venh_lib.errors import SettingError, TrainingError
 from venh_lib.losses import L1
 from venh_lib.recipes import Cosine, CosineRestarts, Exponential, Recipe
@@ -60,7 +60,9 @@ def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
     assert record["validation_gain_db"].keys() == {clips[0].name}
     assert "venh train ivp_tencent --track 1" in record["command"]
     network = checkpoints.load(path, methods.get("ivp_tencent"))
-    again = validation_gains(network, methods.get("ivp_tencent"), clips[:1], CPU)
+    # In the precision of the training: bf16 on processors that have it.
+    precision = devices.resolve_precision(CPU)
+    again = validation_gains(network, methods.get("ivp_tencent"), clips[:1], CPU, precision)
     assert again[clips[0].name] == pytest.approx(record["validation_gain_db"][clips[0].name], abs=1e-3)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "gain_db" in row] == [6, 12]
@@ -88,8 +90,8 @@ run = training(methods.get("dncnn"), folder, dataset.sample_set("train", limit=2
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 if moment == "in a step":
-    load = type(run.crops).__getitem__
-    type(run.crops).__getitem__ = lambda crops, k: load(crops, k) if k < 22 else die()
+    load = type(run.crops).__getitems__
+    type(run.crops).__getitems__ = lambda crops, ks: load(crops, ks) if max(ks) < 22 else die()
 else:
     write = checkpoints.save_file
     checkpoints.save_file = lambda t, p, m: (write(t, p, m), die() if run.progress.step == 12 else None)

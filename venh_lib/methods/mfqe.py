@@ -10,7 +10,7 @@ What the challenge's public TensorFlow code does differently, by slip, and this 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -160,27 +160,31 @@ class MFQE(nn.Module):
         return self._flows(self.motion_previous, centre, pqf)[-1]
 
     def training_loss(
-        self,
-        window: Tensor,
-        target: Tensor,
-        step: int,
-        steps: int,
-        loss: Callable[[Tensor, Tensor], Tensor],
+        self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
         """What a training minimises at ``step`` of ``steps``: α · motion + β · ``loss(output, target)``.
 
-        The motion loss is the mean squared error between each compensated PQF and ``target``, the raw
-        centre ``[B, 3, H, W]``, summed over the levels. At first α = 1 and β = 0.01, later the other
-        way round (Yang et al., §3.4). A window of one frame has no motion to learn.
+        ``samples`` holds the window ``lq`` [B, N, 3, H, W] and the raw centre ``gt`` [B, 3, H, W], and may
+        hold the true ``motion`` [B, N, 2, H, W] in pixels and where it is ``known`` [B, N, H, W]: the motion
+        nets then learn from it, else from how well the compensated PQFs match the target. At first α = 1
+        and β = 0.01, later the other way round (Yang et al., §3.4). A window of one frame has no motion
+        to learn.
         """
+        window, target = samples["lq"], samples["gt"]
         if window.shape[1] == 1:
             return loss(self(window).float(), target)
         output, sides = self._compensate_and_enhance(window)
         alpha, beta = MOTION_FIRST if step < MOTION_SHARE * steps else QUALITY_FIRST
-        motion_loss = sum(self._motion_loss(pqf, flows, target) for pqf, flows in sides)
-        return alpha * motion_loss + beta * loss(output.float(), target)
+        motion = torch.zeros((), device=window.device)
+        for place, (pqf, flows) in zip((0, 2), sides, strict=True):
+            if "motion" in samples:
+                motion = motion + self._flow_error(flows, samples["motion"][:, place], samples["known"][:, place])
+            else:
+                motion = motion + self._matching_error(pqf, flows, target)
+        return alpha * motion + beta * loss(output.float(), target)
 
-    def _motion_loss(self, pqf: Tensor, flows: list[Tensor], target: Tensor) -> Tensor:
+    def _matching_error(self, pqf: Tensor, flows: list[Tensor], target: Tensor) -> Tensor:
+        """Mean squared difference of the compensated PQF and the target, summed over the levels."""
         mean_square = L2()
         total = mean_square(warp(pqf, flows[-1]).float(), target)
         pqf, target = (pad_to_multiple(frame, self.multiple) for frame in (pqf, target))
@@ -189,6 +193,24 @@ class MFQE(nn.Module):
             small_pqf, small_target = (functional.avg_pool2d(frame, size) for frame in (pqf, target))
             total = total + mean_square(warp(small_pqf, flow).float(), small_target)
         return total
+
+    def _flow_error(self, flows: list[Tensor], motion: Tensor, known: Tensor) -> Tensor:
+        """Mean distance of the flows from the true motion where it is known, in pixels, mean over the levels."""
+        height, width = motion.shape[-2:]
+        short = (0, -width % self.multiple, 0, -height % self.multiple)
+        share = functional.pad(known[:, None].float(), short)
+        motion = functional.pad(motion, short) * share
+        total = torch.zeros((), device=motion.device)
+        # The last flow of a net that stops at half size is the one before it, enlarged: it is not counted twice.
+        for flow in flows[: len(self.motion_previous.levels)]:
+            size = max(round(motion.shape[-1] / flow.shape[-1]), 1)
+            weight = functional.avg_pool2d(share, size)
+            true = functional.avg_pool2d(motion, size) / weight.clamp_min(1e-6)
+            rows, columns = flow.shape[-2:]
+            error = torch.linalg.vector_norm(size * flow.float() - true[..., :rows, :columns], dim=1)
+            weight = weight[:, 0, :rows, :columns]
+            total = total + (error * weight).sum() / weight.sum().clamp_min(1)
+        return total / len(self.motion_previous.levels)
 
 
 def build(preset: str) -> MFQE:
@@ -242,6 +264,8 @@ METHOD = Method(
         "The motion loss compares the compensated, enhanced PQF with the raw centre, at every level; Yang "
         "et al. warp the raw PQF by the flow of the compressed frames.",
         "Motion nets start at zero motion and the fusion at a residual of zero.",
+        "Course recipe: the motion nets learn the true motion of the synthesised clips (Yang et al. have none and "
+        "compare frames, as the paper recipe here does).",
         "The weights of the two losses change after a quarter of the steps; Yang et al. wait until the "
         "motion loss has converged.",
         "Frames are padded to a multiple of 16 for the motion nets by repeating the border.",
