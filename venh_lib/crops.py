@@ -101,7 +101,8 @@ class Crops(Dataset):
 
     With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, side, side], the true flow in
     pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, side, side]: where it
-    is known and visible in both, which is nowhere for clips that were not synthesised.
+    is known and visible in both, which is nowhere for clips that were not synthesised. ``places``: as in
+    ``Recipe``.
 
     Raises DataError when a sequence is smaller than the crop, shorter than ``frames``, or when no
     sequence has a target frame.
@@ -121,6 +122,7 @@ class Crops(Dataset):
         flips: bool = True,
         colour: bool = True,
         motion: bool = False,
+        places: int = 1,
     ) -> None:
         if motion and recurrent:
             raise SettingError("the true motion goes with windows; a recurrent method cannot ask for it.")
@@ -129,7 +131,7 @@ class Crops(Dataset):
             raise DataError("no sequence to train on has a target frame; check the compressed streams' QPs.")
         self.policy, self.targets, self.recurrent = policy, targets, recurrent
         self.side, self.frames, self.samples, self.seed = side, frames, samples, seed
-        self.flips, self.colour, self.motion = flips, colour, motion
+        self.flips, self.colour, self.motion, self.places = flips, colour, motion, places
         self._opened: dict[int, tuple[Frames, Frames]] = {}
         self._scenes: dict[int, Scene] = {}
         for sequence in self.sequences:
@@ -154,7 +156,6 @@ class Crops(Dataset):
         rng = np.random.default_rng((self.seed, index))
         number = int(rng.integers(len(self.sequences)))
         sequence = self.sequences[number]
-        raw, _ = self._open(number)
         if self.recurrent:
             first = int(rng.integers(len(sequence) - self.frames + 1))
             inputs = outputs = range(first, first + self.frames)
@@ -162,12 +163,29 @@ class Crops(Dataset):
             targets = self.targets(sequence.infos)
             t = targets[int(rng.integers(len(targets)))]
             inputs, outputs = self.policy(sequence.infos, t), (t,)
-        _, height, width = raw.shape
-        top = 2 * int(rng.integers((height - self.side) // 2 + 1))
-        left = 2 * int(rng.integers((width - self.side) // 2 + 1))
+        top, left = self._corner(rng, number, outputs[len(outputs) // 2])
         colour = Colour.draw(rng) if self.colour else None
         turn = Turn.draw(rng) if self.flips else Turn(False, False, False)
         return Draw(number, tuple(inputs), tuple(outputs), top, left, colour, turn)
+
+    def _corner(self, rng: np.random.Generator, number: int, t: int) -> tuple[int, int]:
+        """Top and left of a crop, even: of ``places`` drawn ones the place where frame ``t`` lost most luma."""
+        raw, compressed = self._open(number)
+        _, height, width = raw.shape
+        tops = 2 * rng.integers((height - self.side) // 2 + 1, size=self.places)
+        lefts = 2 * rng.integers((width - self.side) // 2 + 1, size=self.places)
+        corners = [(int(top), int(left)) for top, left in zip(tops, lefts, strict=True)]
+        if len(corners) == 1:
+            return corners[0]
+        luma = [split_planes(frames.planes(t))[0] for frames in (raw, compressed)]
+
+        def lost(corner: tuple[int, int]) -> int:
+            # Every other pixel of every other row is enough to compare places.
+            rows, columns = (slice(first, first + self.side, 2) for first in corner)
+            truth, given = (plane[rows, columns].astype(np.int32) for plane in luma)
+            return int(np.square(truth - given).sum())
+
+        return max(corners, key=lost)
 
     def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
         return {key: values[0] for key, values in self.__getitems__([index]).items()}

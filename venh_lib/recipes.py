@@ -69,7 +69,8 @@ class Recipe:
     ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start
     from, ``frozen`` names prefixes that are not trained. ``colour`` switches the colour augmentation
     of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
-    synthesised clips, which a network's own ``training_loss`` may learn from.
+    synthesised clips, which a network's own ``training_loss`` may learn from. Of ``places`` drawn for a crop
+    the one with the largest coding error is cut: smooth places have little to teach, and cost as much.
     """
 
     steps: int
@@ -90,6 +91,7 @@ class Recipe:
     flips: bool = True
     colour: bool = True
     motion: bool = False
+    places: int = 1
     clips: int = 280
     start: tuple[tuple[str, str], ...] = ()
     frozen: tuple[str, ...] = ()
@@ -99,6 +101,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch < 1 or self.frames < 1:
             raise SettingError(f"a recipe needs at least one step, one sample and one frame, got {self}.")
+        if self.places < 1:
+            raise SettingError(f"places must be at least 1, got {self.places}.")
         if self.crop % 2:
             raise SettingError(f"crop must be even (chroma is subsampled by two), got {self.crop}.")
         if self.clip_norm is not None and self.adaptive_clip is not None:

@@ -149,6 +149,7 @@ class Training:
             training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
             frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
             flips=recipe.flips, colour=recipe.colour, motion=recipe.motion,
+            places=recipe.places,
         )  # fmt: skip
         torch.manual_seed(seed)
         network = method.build(recipe.preset)

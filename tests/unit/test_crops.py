@@ -118,6 +118,20 @@ def test_no_target_frame_is_refused(sequence):
         Crops([sequence], references.centre_only, lambda _: (), recurrent=False, side=16, frames=1, samples=1, seed=0)
 
 
+def test_of_several_places_the_one_that_lost_most_is_cut(sequence):
+    """Frames whose right half is spoiled: the crop that reaches farthest into it is taken."""
+    spoiled = sequence.raw_frames().planes(0).copy()
+    spoiled[:HEIGHT, WIDTH // 2 :] ^= 64
+    made = crops(sequence, places=6, flips=False, colour=False)
+    whole = made._open(0)[0]
+    made._opened[0] = whole, FakeFrames(np.stack([spoiled] * LENGTH))
+    whole._planes = np.stack([whole.planes(0)] * LENGTH)
+    lefts = [made.draw(k).left for k in range(50)]
+    assert np.mean(lefts) > 12 and max(lefts) == 16
+    anywhere = crops(sequence, flips=False, colour=False)
+    assert np.mean([anywhere.draw(k).left for k in range(50)]) < 11
+
+
 def test_true_motion_turns_with_the_pixels():
     """Each draw of flips and transposes: the reference, warped by the turned flow, is the target."""
     sequence = dataset.sample_set("train", limit=11, progress=False)[-1]

@@ -63,7 +63,7 @@ def test_paper_preset_has_the_published_number_of_parameters(slug):
 def test_course_preset_is_smaller_and_made_of_the_same_modules(slug):
     with torch.device("meta"):
         paper, course = (methods.get(slug).build(preset) for preset in ("paper", "course"))
-    assert sum(p.numel() for p in course.parameters()) < 0.3 * sum(p.numel() for p in paper.parameters())
+    assert sum(p.numel() for p in course.parameters()) < 0.6 * sum(p.numel() for p in paper.parameters())
     assert {type(m) for m in course.modules()} == {type(m) for m in paper.modules()}
 
 
