@@ -31,6 +31,17 @@ def he_(network: nn.Module, slope: float = 0.0) -> None:
             nn.init.zeros_(module.bias)
 
 
+def zero_mean_(conv: nn.Conv2d) -> nn.Conv2d:
+    """Take each filter's mean off it, in place: it then answers to detail and not to brightness.
+
+    For a first layer: a frame's brightness is many times larger than what compression takes away, and in random
+    filters it drowns everything else.
+    """
+    with torch.no_grad():
+        conv.weight -= conv.weight.mean(dim=(1, 2, 3), keepdim=True)
+    return conv
+
+
 def pass_through_(conv: nn.Conv2d, channels: int) -> nn.Conv2d:
     """Make the first ``channels`` outputs of ``conv`` copies of its first ``channels`` inputs, in place.
 
