@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from venh_lib.blocks.flow import pyramid, upsample_flow, warp
+from venh_lib.blocks.flow import lucas_kanade_, pyramid, upsample_flow, warp
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import ResidualBlock, pass_through_, same_conv, zero_
 
@@ -98,3 +98,26 @@ def test_pyramid_is_coarsest_first_and_averages():
     scales = pyramid(frames, 3)
     assert [tuple(s.shape[-2:]) for s in scales] == [(2, 4), (4, 8), (8, 16)]
     assert torch.allclose(scales[0][0, 0, 0, 0], frames[0, 0, :4, :4].mean())
+
+
+def test_a_lucas_kanade_start_sees_small_motion_and_gradients_reach_what_is_unheard():
+    convs = [nn.Conv2d(inside, out, 7, padding=3) for inside, out in ((8, 12), (12, 16), (16, 8), (8, 2))]
+    level = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.ReLU())))[:-1]
+    lucas_kanade_(level)
+    texture = functional.avg_pool2d(torch.rand(1, 1, 96, 96), 7, stride=1, padding=3)
+    frame = (3 * (texture - texture.mean()) + 0.5).expand(1, 3, -1, -1)
+    for x, y in ((0.6, 0.0), (0.0, -0.6), (-0.4, 0.4)):
+        motion = torch.tensor([x, y]).reshape(1, 2, 1, 1).expand(1, 2, 96, 96)
+        # The reference holds the frame's detail further on by the motion.
+        moved = warp(frame, -motion)
+        found = level(torch.cat((moved, frame, torch.zeros(1, 2, 96, 96)), dim=1))[..., 16:-16, 16:-16]
+        mean = found.mean(dim=(0, 2, 3))
+        for axis, true in enumerate((x, y)):
+            if true:
+                assert 0.1 < mean[axis].item() / true < 2
+            else:
+                assert abs(mean[axis].item()) < 0.1
+    still = level(torch.cat((frame, frame, torch.zeros(1, 2, 96, 96)), dim=1))
+    assert still.abs().max() < 1e-5
+    still.sum().backward()
+    assert all(conv.weight.grad.abs().sum() > 0 for conv in convs[-1:])

@@ -8,8 +8,13 @@ frame that is to be rebuilt into the frame that is looked at: ``warped(x, y) = f
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+
+from venh_lib.blocks.residual import he_, zero_, zero_mean_
+
+# Frames are in 0–1 and what differs between two of them is small: the first layer enlarges it to about 1.
+DETAIL_GAIN = 8.0
 
 
 def warp(frame: Tensor, flow: Tensor) -> Tensor:
@@ -41,6 +46,51 @@ def upsample_flow(flow: Tensor, factor: int = 2) -> Tensor:
     is the commonest slip in coarse-to-fine estimation.
     """
     return factor * functional.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
+def lucas_kanade_(level: nn.Sequential) -> None:
+    """Start a level of a motion net as a crude gradient method (Lucas and Kanade, 1981), in place.
+
+    ``level``: four or more convolutions of one odd kernel size with a rectifier between each two, at least 8
+    channels in the first and 4 in the others; in come the warped reference (3 channels), the centre (3) and
+    the flow so far (2), out comes the flow's correction. Where a detail moved by δ, the difference d of the
+    frames is δ·g, g the gradient, so d·g tells where it went. Rectifiers cannot multiply, but
+    |d + g| − |d − g| has the sign of d·g and grows with both: the first eight units are the halves of these
+    absolute values, the next layer takes their mean over its kernel, the others pass it on. All other units
+    start as He et al. (2015) say, unheard. From random weights alone the nets learned nothing in a thousand
+    steps (ours).
+    """
+    convs = [module for module in level if isinstance(module, nn.Conv2d)]
+    he_(level)
+    zero_(convs[-1])
+    first, second, *others, last = convs
+    size = first.kernel_size[0]
+    centre = size // 2
+    place = torch.arange(size) - float(centre)
+    bell = torch.exp(-place.square() / 2)
+    smooth = torch.outer(bell, bell) / bell.sum() ** 2
+    slope = torch.outer(bell, bell * place)
+    slope = slope / (slope * place).sum()  # the response to a ramp of one a pixel is one
+    with torch.no_grad():
+        zero_mean_(first)
+        first.weight[:, :6] *= DETAIL_GAIN
+        difference = torch.cat((-smooth.expand(3, -1, -1), smooth.expand(3, -1, -1))) / 3
+        units = iter(range(8))
+        for gradient in (slope, slope.T):
+            for sign, side in ((1, 1), (-1, -1), (1, -1), (-1, 1)):
+                unit = next(units)
+                first.weight[unit] = 0
+                first.weight[unit, :6] = DETAIL_GAIN * (sign * difference + side * gradient / 6)
+        for axis in range(2):
+            for unit, sign in ((2 * axis, 1), (2 * axis + 1, -1)):
+                second.weight[unit] = 0
+                for half, part in enumerate((1, 1, -1, -1)):
+                    second.weight[unit, 4 * axis + half] = sign * part / size**2
+                last.weight[axis, unit, centre, centre] = sign
+        for conv in others:
+            conv.weight[:4] = 0
+            for unit in range(4):
+                conv.weight[unit, unit, centre, centre] = 1
 
 
 def pyramid(frames: Tensor, levels: int) -> list[Tensor]:
