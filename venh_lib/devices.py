@@ -55,6 +55,15 @@ def resolve_precision(device: torch.device, precision: str = "auto") -> str:
     return "fp32"
 
 
+def full_precision(device: torch.device) -> contextlib.AbstractContextManager:
+    """Float32 inside, whatever mixed precision is on outside: for layers that carry the picture itself.
+
+    bf16 has 8 bits for a value in 0–1: a picture that goes through it is rounded to its 8-bit levels once more,
+    which costs hundredths of a dB. What is added to the picture may be rounded.
+    """
+    return torch.autocast(device.type, enabled=False)
+
+
 def autocast(device: torch.device, precision: str = "auto") -> contextlib.AbstractContextManager:
     """Mixed precision on ``device``: convolutions in ``precision``, parameters and losses stay fp32."""
     precision = resolve_precision(device, precision)

@@ -178,6 +178,15 @@ def test_dncnn_result_of_a_frame_does_not_depend_on_its_batch_after_training():
         assert torch.allclose(network(frames)[:1], network(frames[:1]), atol=1e-6)
 
 
+@pytest.mark.parametrize("slug", STARTS_AS_IDENTITY)
+def test_mixed_precision_does_not_round_the_picture(slug):
+    """Untrained, each course network is the identity: under bf16 too, to far less than an 8-bit level."""
+    window = torch.rand(1, 1, 3, 24, 24)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        output = course_network(slug).eval()(window)
+    assert (output.float() - window[:, 0]).abs().max().item() < 0.05 / 255
+
+
 def test_mfqe_trains_on_the_frames_between_peaks():
     assert methods.get("mfqe").targets(INFOS) == (1, 2, 3, 5, 6, 7, 9)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from venh_lib import references
+from venh_lib import devices, references
 from venh_lib.blocks.residual import pass_through_, same_conv
 from venh_lib.losses import L1, L2
 from venh_lib.methods.method import Method, check_preset
@@ -15,8 +15,9 @@ class ARCNN(nn.Module):
     """Artifacts Reduction CNN: ``[B, 1, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
 
     Dong et al., ICCV 2015, reference [16] of the report, on RGB as in the challenge's baseline. There
-    is no skip: the network has to carry the image itself. It starts as the identity, because three
-    channels of each layer copy R, G and B, which are ≥ 0 and so pass the ReLUs unchanged.
+    is no skip: the network has to carry the image itself, so it computes in float32. It starts as the
+    identity, because three channels of each layer copy R, G and B, which are ≥ 0 and so pass the ReLUs
+    unchanged.
     """
 
     def __init__(self, channels: tuple[int, int, int] = (64, 32, 16)) -> None:
@@ -31,10 +32,11 @@ class ARCNN(nn.Module):
             pass_through_(conv, 3)
 
     def forward(self, window: Tensor) -> Tensor:
-        features = self.relu(self.feature_extraction(window[:, 0]))
-        features = self.relu(self.feature_enhancement(features))
-        features = self.relu(self.mapping(features))
-        return self.reconstruction(features)
+        with devices.full_precision(window.device):
+            features = self.relu(self.feature_extraction(window[:, 0].float()))
+            features = self.relu(self.feature_enhancement(features))
+            features = self.relu(self.mapping(features))
+            return self.reconstruction(features)
 
 
 def build(preset: str) -> ARCNN:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from venh_lib import references
+from venh_lib import devices, references
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import ResidualBlock, he_, same_conv, zero_
 from venh_lib.losses import L1
@@ -21,7 +21,7 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 class MeanShift(nn.Conv2d):
     """Add ``sign`` × the mean RGB of DIV2K to each pixel: ``[B, 3, H, W]`` to the same shape.
 
-    A fixed 1×1 convolution rather than a plain sum, so that the parameter count is the team's.
+    A fixed 1×1 convolution rather than a plain sum, so that the parameter count is the team's; in float32.
     """
 
     def __init__(self, sign: int) -> None:
@@ -30,6 +30,10 @@ class MeanShift(nn.Conv2d):
         with torch.no_grad():
             self.bias.copy_(torch.tensor([sign * mean for mean in DIV2K_MEAN]))
         self.requires_grad_(False)
+
+    def forward(self, frame: Tensor) -> Tensor:
+        with devices.full_precision(frame.device):
+            return super().forward(frame.float())
 
 
 class BRNet(nn.Module):
@@ -64,7 +68,9 @@ class BRNet(nn.Module):
         sub_frames = self.down(pad_to_multiple(frame, 2))
         features = self.head(sub_frames)
         features = self.body(features) + features
-        output = self.up(self.tail(features))[..., :height, :width]
+        with devices.full_precision(features.device):
+            # Without the input's skip the tail's output is the picture.
+            output = self.up(self.tail(features.float()))[..., :height, :width]
         if self.input_skip:
             output = output + frame
         return self.add_mean(output)
