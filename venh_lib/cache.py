@@ -1,13 +1,20 @@
-"""The cache folder: files that can be made again, each made whole; bounded, least recently used go first."""
+"""The cache folder: files that can be made again, each made whole; bounded, least recently used go first.
+
+What goes may still be in use. A file that is open or memory-mapped outlives its name: its reader goes on, and
+its space is free when the last reader is done (POSIX). A file that is named but not open is made again by
+whoever names it (``Sequence``), or kept by ``in_use`` for as long as a step needs it.
+"""
 
 from __future__ import annotations
 
 import errno
+import math
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from venh_lib import settings
@@ -19,6 +26,11 @@ MARKER = ".evictable"
 STALE_SECONDS = 24 * 3600
 # Less than this left on the disk and a half-written video is more likely than a finished one.
 SPARE_BYTES = 64 * 2**20
+# The time of change of every entry, in ns (September 2001): an entry that is made again gets the ``key_of_file``
+# it had, so that nothing made from it has to be made again too.
+TIME_OF_CHANGE = 10**18
+# When each open ``in_use`` block of this process began, in ns.
+_blocks: list[int] = []
 
 
 def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, size: int = 0) -> Path:
@@ -26,15 +38,17 @@ def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, siz
 
     ``make`` writes the whole file to the path it is given; the file gets its name only when ``make`` has
     returned, so that an error or Ctrl-C leaves nothing, and two processes may make one entry at once.
-    ``size`` is the number of bytes ``make`` will need, where known. A use is noted in the file's access time;
-    the modification time stays, so that it can serve in keys. Raises VenhError when the disk has too little
-    room, and whatever ``make`` raises.
+    ``key`` says all that the file's content depends on. ``size`` is the number of bytes ``make`` will need,
+    where known. A use is noted in the file's access time. Raises VenhError when the disk has too little room,
+    and whatever ``make`` raises.
     """
     folder = settings.cache_dir() / kind
     path = folder / f"{key}{suffix}"
-    if path.is_file():
-        _note_use(path)
+    try:
+        os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
         return path
+    except FileNotFoundError:  # never made, or removed to keep the bound, perhaps by another process just now
+        pass
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).touch()
     check_room(folder, size)
@@ -43,6 +57,7 @@ def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, siz
         make(temporary)
         if not temporary.is_file():
             raise VenhError(f"{path}: its maker ended without writing the file.")
+        os.utime(temporary, ns=(time.time_ns(), TIME_OF_CHANGE))
         os.replace(temporary, path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -50,7 +65,6 @@ def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, siz
         raise
     finally:
         temporary.unlink(missing_ok=True)
-    _note_use(path)
     bounded(keep=path)
     return path
 
@@ -67,11 +81,26 @@ def check_room(folder: Path, size: int = 0) -> None:
         raise VenhError(_no_room(folder, size))
 
 
+@contextmanager
+def in_use() -> Iterator[None]:
+    """What this process makes or uses inside the block stays until its end, in whichever thread.
+
+    The cache may exceed its bound by that much meanwhile: the next entry, or ``bounded``, brings it back.
+    """
+    started = time.time_ns()
+    _blocks.append(started)
+    try:
+        yield
+    finally:
+        _blocks.remove(started)
+
+
 def bounded(folder: Path | None = None, *, limit: int | None = None, keep: Path | None = None) -> int:
     """Remove the least recently used entries until ``folder`` holds at most ``limit`` bytes.
 
     Returns the number of bytes removed. Defaults: the cache folder and ``settings.cache_limit_bytes()``.
-    ``keep`` is never removed, nor is anything in a folder that ``entry`` has not made.
+    ``keep`` is never removed, nor what was used since an open ``in_use`` block began, nor anything in a folder
+    that ``entry`` has not made.
     """
     folder = settings.cache_dir() if folder is None else folder
     limit = settings.cache_limit_bytes() if limit is None else limit
@@ -88,18 +117,15 @@ def bounded(folder: Path | None = None, *, limit: int | None = None, keep: Path 
             continue
         if not path.name.startswith("."):
             candidates.append((status.st_atime_ns, status.st_size, path))
-        elif time.time() - status.st_mtime > STALE_SECONDS:
+        elif time.time() - status.st_ctime > STALE_SECONDS:
             candidates.append((0, status.st_size, path))
-    for _, size, path in sorted(candidates):
-        if total - removed <= limit:
+    kept_since = min(_blocks, default=math.inf)
+    for used, size, path in sorted(candidates):
+        if total - removed <= limit or used >= kept_since:
             break
         path.unlink(missing_ok=True)
         removed += size
     return removed
-
-
-def _note_use(path: Path) -> None:
-    os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
 def _no_room(folder: Path, size: int) -> str:

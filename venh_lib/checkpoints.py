@@ -20,10 +20,12 @@ from torch import nn
 
 from venh_lib import settings
 from venh_lib.errors import CheckpointError
-from venh_lib.files import write_atomically
+from venh_lib.files import write_atomically, writing
 from venh_lib.methods.method import Method
 
 SUFFIX = ".safetensors"
+# What every record says; the rest tells how to make the weights again.
+RECORDED = {"method", "preset", "sha256"}
 
 
 def shipped(method: Method, track: int) -> Path:
@@ -41,15 +43,20 @@ def file_hash(path: Path) -> str:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file so that ``path`` is always whole: the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a safetensors file so that ``path`` is always whole: the old one or the new one.
+
+    Raises VenhError when the disk is full, or safetensors cannot write for another reason.
+    """
+    own = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, part, dict(metadata))
-        part.chmod(0o644)  # safetensors makes files that only their owner may read
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with writing(path, SafetensorError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            save_file(own, part, dict(metadata))
+            part.chmod(0o644)  # safetensors makes files that only their owner may read
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -86,19 +93,29 @@ def save(path: Path, network: nn.Module, provenance: Mapping[str, Any]) -> dict[
 
 
 def provenance(path: Path) -> dict[str, Any]:
-    """The record of how the checkpoint was made; CheckpointError when there is none or its hash is wrong."""
+    """The record of how the checkpoint was made: at least its method, preset and sha256.
+
+    Raises CheckpointError when there is none, it lacks one of these, or the sha256 is not the file's.
+    """
     path = Path(path)
     side = path.with_suffix(".json")
     if not path.is_file():
         raise CheckpointError(f"{path} does not exist; name a {SUFFIX} file, or train one with `venh train`.")
     try:
         record = json.loads(side.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{side}, which says how {path.name} was made, cannot be read ({error}).") from error
-    found = file_hash(path)
-    if record.get("sha256") != found:
+    except (FileNotFoundError, ValueError) as error:
         raise CheckpointError(
-            f"{path} has sha256 {found}, its record says {record.get('sha256')}: it was altered or cut short; "
+            f"{side}, which says how {path.name} was made, cannot be read ({error}); get both files again."
+        ) from error
+    if not isinstance(record, dict) or not RECORDED <= record.keys():
+        raise CheckpointError(
+            f"{side}: expected a record with {', '.join(sorted(RECORDED))} of {path.name}, found "
+            f"{', '.join(sorted(record)) if isinstance(record, dict) else record!r}; get both files again."
+        )
+    found = file_hash(path)
+    if record["sha256"] != found:
+        raise CheckpointError(
+            f"{path} has sha256 {found}, its record says {record['sha256']}: it was altered or cut short; "
             "get it again."
         )
     return record

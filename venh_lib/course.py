@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 import numbers
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,8 +163,6 @@ def lesson(name: str, scale: str = "smoke", mode: str = "load") -> Lesson:
     settings.check_scale(scale)
     if mode not in MODES:
         raise SettingError(f"unknown mode {mode!r}; choose one of {', '.join(MODES)}.")
-    # Progress bars are plain text here: the same in a notebook, on a page and in a terminal.
-    warnings.filterwarnings("ignore", message="IProgress not found")
     budget = read_budgets().get(name)
     _show(budget.sentence() if budget else "This notebook has not been measured yet.")
     return Lesson(name, scale, mode)

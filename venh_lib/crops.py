@@ -104,8 +104,8 @@ class Crops(Dataset):
     is known and visible in both, which is nowhere for clips that were not synthesised. ``places``: as in
     ``Recipe``.
 
-    Raises DataError when a sequence is smaller than the crop, shorter than ``frames``, or when no
-    sequence has a target frame.
+    Clips are opened as they are drawn, and stay open. Raises DataError when a sequence is smaller than the
+    crop, shorter than ``frames``, or when no sequence has a target frame.
     """
 
     def __init__(

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence as SequenceOf
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from fractions import Fraction
 from functools import cache as remember
+from math import ceil
 from pathlib import Path
 
 from tqdm import tqdm
@@ -32,7 +33,10 @@ class Sequence:
     """One clip as the challenge sees it.
 
     ``infos[t]`` is frame t's slice type, QP and size in bytes, in display order. ``seed`` is set for
-    clips synthesised from photos: their true motion is known.
+    clips synthesised from photos: their true motion is known. ``setting`` is set where ``compressed`` was
+    made by the course: like a synthesised ``raw`` it lies in the cache, which may remove it to keep its
+    bound; the methods below make it again, ``raw`` and ``compressed`` are plain names. ``decoded_bytes``
+    is what both sides take in the cache as frames.
     """
 
     name: str
@@ -43,20 +47,33 @@ class Sequence:
     infos: tuple[FrameInfo, ...]
     frame_rate: Fraction
     seed: int | None = None
+    setting: codec.Setting | None = None
+    decoded_bytes: int = 0
 
     def __len__(self) -> int:
         return len(self.infos)
 
+    def raw_file(self) -> Path:
+        """The file ``raw``, made again if the cache has removed it."""
+        return self.raw if self.seed is None or self.raw.is_file() else synthesised_clip(self.seed)
+
+    def compressed_file(self) -> Path:
+        """The file ``compressed``, made again if the cache has removed it."""
+        if self.setting is None or self.compressed.is_file():
+            return self.compressed
+        return codec.compressed(self.raw_file(), self.setting)
+
     def raw_frames(self) -> Frames:
         """The uncompressed frames, memory-mapped."""
-        return open_frames(self.raw)
+        return open_frames(self.raw_file())
 
     def compressed_frames(self) -> Frames:
-        """The decoded compressed frames, memory-mapped, converted by the raw side's colour matrix.
+        """The decoded compressed frames, memory-mapped, converted by the raw side's colour matrix and range.
 
         A bare HEVC stream carries no tag: taken as untagged it would differ from a tagged source by several dB.
         """
-        return open_frames(self.compressed, self.raw_frames().matrix)
+        raw = self.raw_frames()
+        return open_frames(self.compressed_file(), raw.matrix, raw.full_range)
 
     def scene(self) -> synthesis.Scene:
         """The drawn scene of a synthesised clip, with its true motion; DataError for other clips."""
@@ -127,14 +144,38 @@ def _infos(stream: Path) -> tuple[FrameInfo, ...]:
     return tuple(FrameInfo(*row) for row in rows)
 
 
-def _pair(name: str, split: str, category: str, raw: Path, compressed: Path, seed: int | None = None) -> Sequence:
+def _pair(
+    name: str,
+    split: str,
+    category: str,
+    raw: Path,
+    compressed: Path,
+    seed: int | None = None,
+    setting: codec.Setting | None = None,
+) -> Sequence:
     info = probe(raw)
     infos = _infos(compressed)
     if len(infos) != info.frames:
         raise DataError(
             f"{compressed} has {len(infos)} frames, {raw} has {info.frames}; a pair must have equal counts."
         )
-    return Sequence(name, split, category, raw, compressed, infos, info.frame_rate, seed)
+    decoded_bytes = 2 * info.frames * info.width * info.height * 3 // 2
+    return Sequence(name, split, category, raw, compressed, infos, info.frame_rate, seed, setting, decoded_bytes)
+
+
+def check_cache_holds(sequences: SequenceOf[Sequence]) -> None:
+    """Raise SettingError unless the cache's bound lets the decoded frames of ``sequences`` stay there together.
+
+    A training maps all of its clips. What a smaller bound removed meanwhile would keep its place on the disk
+    until the training ends, and be decoded again by each loading process and each later training.
+    """
+    needed, limit = sum(sequence.decoded_bytes for sequence in sequences), settings.cache_limit_bytes()
+    if needed > limit:
+        raise SettingError(
+            f"the {len(sequences)} clips need {needed / 2**30:.2f} GiB of cache when decoded, its bound is "
+            f"{limit / 2**30:.2f} GiB. Set VENH_CACHE_GIB to {ceil(1.25 * needed / 2**30)} or more, and "
+            f"VENH_CACHE to a folder on another disk if {settings.cache_dir()} has no room; or take fewer clips."
+        )
 
 
 def sample_set(split: str, track: int = 1, limit: int | None = None, *, progress: bool = True) -> list[Sequence]:
@@ -152,15 +193,19 @@ def sample_set(split: str, track: int = 1, limit: int | None = None, *, progress
 
     def sequence(job: tuple[str, str, Callable[[], Path], int | None]) -> Sequence:
         name, category, raw, seed = job
-        path = raw()
-        return _pair(name, split, category, path, codec.compressed(path, setting), seed)
+        # Two jobs at once: neither may remove what the other is about to read.
+        with cache.in_use():
+            path = raw()
+            return _pair(name, split, category, path, codec.compressed(path, setting), seed, setting)
 
     jobs = _training_jobs(280 if limit is None else limit) if split == "train" else _real_jobs(split)[:limit]
     with ThreadPoolExecutor(max_workers=2) as pool:
         rows = pool.map(sequence, jobs)
-        return list(
+        made = list(
             tqdm(rows, total=len(jobs), desc=f"{split} clips", unit="clip", disable=not progress or len(jobs) < 20)
         )
+    cache.bounded()
+    return made
 
 
 def _real_jobs(split: str) -> list[tuple]:

@@ -60,6 +60,14 @@ def _x265() -> Check:
     return _encoder("libx265", "compresses at a fixed rate (Track 3)")
 
 
+def _x264() -> Check:
+    return _encoder("libx264", "writes enhanced videos")
+
+
+def _ffv1() -> Check:
+    return _encoder("ffv1", "keeps training clips without loss")
+
+
 def _vmaf() -> Check:
     if "libvmaf" in _ffmpeg("filters").split():
         return Check("VMAF", WORKS, "ffmpeg's filter libvmaf")
@@ -108,7 +116,18 @@ def _precision() -> Check:
 def _sample_set() -> Check:
     from venh_lib import dataset
 
-    return Check("sample set", WORKS, f"{len(dataset.manifest())} files in {settings.data_dir()}")
+    folder = settings.data_dir()
+    files = [entry["file"] for entry in dataset.manifest()]
+    missing = [file for file in files if not (folder / file).is_file()]
+    if missing:
+        named = f"{', '.join(missing[:3])}{' …' if len(missing) > 3 else ''}"
+        return Check(
+            "sample set",
+            BROKEN,
+            f"{len(missing)} of {len(files)} files are missing in {folder}: {named}",
+            "restore data/ from the repository.",
+        )
+    return Check("sample set", WORKS, f"{len(files)} files in {folder}")
 
 
 def _ldv() -> Check:
@@ -160,6 +179,8 @@ CHECKS: dict[str, Callable[[], Check]] = {
     "settings": _settings,
     "libkvazaar": _kvazaar,
     "libx265": _x265,
+    "libx264": _x264,
+    "ffv1": _ffv1,
     "VMAF": _vmaf,
     "HM": _hm,
     "device": _device,

@@ -23,15 +23,15 @@ from venh_lib.files import write_atomically
 from venh_lib.inference import Inference, enhance_frames
 from venh_lib.methods import METHODS
 from venh_lib.methods.method import Method
-from venh_lib.metrics.fidelity import Fidelity, FidelityMeter, mean_psnr
+from venh_lib.metrics.fidelity import Fidelity, FidelityMeter
 from venh_lib.video import Frames
 
 COLUMNS = (*results.COLUMNS, "category", "pqf_gain_db", "non_pqf_gain_db")
 
 
 def _rgb(frames: Frames, raw: Frames, count: int) -> Iterator[np.ndarray]:
-    """The first ``count`` frames as RGB, by the raw side's colour matrix: a pair has one conversion."""
-    return (planes_to_rgb(frames.planes(t), raw.matrix, frames.full_range) for t in range(count))
+    """The first ``count`` frames as RGB, by the raw side's colour matrix and range: a pair has one conversion."""
+    return (planes_to_rgb(frames.planes(t), raw.matrix, raw.full_range) for t in range(count))
 
 
 def _measure(raw: Frames, frames: Iterator[np.ndarray], count: int, ms_ssim: bool, device: torch.device) -> Fidelity:
@@ -52,10 +52,14 @@ def _unprocessed(sequence: Sequence, count: int, ms_ssim: bool, device: torch.de
 
 
 def _gain(given: Fidelity, output: Fidelity, frames: SequenceOf[int]) -> float:
-    """Mean PSNR of ``frames`` after less before, in dB; NaN for no frames."""
-    if not frames:
-        return math.nan
-    return mean_psnr([output.psnr[t] for t in frames]) - mean_psnr([given.psnr[t] for t in frames])
+    """Mean over ``frames`` of PSNR after less before, in dB; NaN when there is none to take it over.
+
+    A frame that equals its reference, before or after, has no finite gain: it is left out of both sides, so
+    that the same frames are compared.
+    """
+    pairs = [(given.psnr[t], output.psnr[t]) for t in frames]
+    gains = [after - before for before, after in pairs if math.isfinite(before) and math.isfinite(after)]
+    return math.fsum(gains) / len(gains) if gains else math.nan
 
 
 def evaluate_clip(
@@ -67,10 +71,12 @@ def evaluate_clip(
     device: torch.device | None = None,
     frames: int | None = None,
     ms_ssim: bool = True,
+    precision: str = "fp32",
     **settings,
 ) -> dict:
     """One row of ``evaluate``: ``network`` on the first ``frames`` frames of ``sequence`` (all when None).
 
+    In float32 unless told otherwise, so that a figure does not depend on what the processor is quick at.
     Raises as ``enhance_frames``, and DataError for MS-SSIM of frames whose short side is 160 px or less.
     """
     if frames is not None and frames < 1:
@@ -86,7 +92,8 @@ def evaluate_clip(
         )
     given = _unprocessed(sequence, count, ms_ssim, device)
     inputs = _rgb(compressed, raw, count)
-    with closing(enhance_frames(network, method, inputs, infos, device=device, **settings)) as outputs:
+    running = {"device": device, "precision": precision, **settings}
+    with closing(enhance_frames(network, method, inputs, infos, **running)) as outputs:
         output = _measure(raw, outputs, count, ms_ssim, device)
     peaks = references.peak_frames(infos)
     others = [t for t in range(count) if t not in peaks]
@@ -124,8 +131,12 @@ def evaluate(
 
     8-bit RGB frames, the squared error pooled over three channels, PSNR per frame, mean over all frames of
     a clip (report §2.3; PQFs and the other frames apart in the last two columns, NaN where there are
-    none). Clips are ``sequences``, else the sample set's ``split``; weights are ``network``'s, else
-    ``checkpoint``'s, else the shipped ones of ``track``. ``settings`` are the fields of ``Inference``.
+    none). A frame equal to its reference has infinite PSNR: it is left out of its side's mean (infinite when
+    no frame is left), and of the gain when it is equal on either side (NaN when no frame is left).
+
+    Clips are ``sequences``, else the sample set's ``split``; weights are ``network``'s, else
+    ``checkpoint``'s, else the shipped ones of ``track``. ``settings`` are the fields of ``Inference``,
+    ``precision`` "fp32" unless given.
     """
     challenge.track(track)
     Inference.of(**settings)
@@ -204,9 +215,16 @@ def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
 
 
 def to_records(table: pandas.DataFrame) -> list[dict]:
-    """The rows as plain dicts for JSON, columns ``results.COLUMNS``; what was not measured is None."""
-    rows = table[list(results.COLUMNS)].astype(object)
-    return rows.where(rows.notna(), None).to_dict("records")
+    """The rows as plain dicts for JSON, columns ``results.COLUMNS``.
+
+    What was not measured is None, and so is the infinite PSNR of identical frames: JSON has no word for it.
+    """
+
+    def plain(value: object) -> object:
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    rows = table[list(results.COLUMNS)].astype(object).to_dict("records")
+    return [{column: plain(value) for column, value in row.items()} for row in rows]
 
 
 def load_results(path: Path) -> pandas.DataFrame:

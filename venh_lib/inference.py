@@ -21,6 +21,7 @@ from venh_lib.methods.method import Method
 from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
 from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
 from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
+from venh_lib.writer import check_container
 
 
 def _through_windows(
@@ -164,14 +165,18 @@ def infos_of(source: Path, info: VideoInfo, method: Method) -> tuple[FrameInfo, 
 
 
 def _check_target(source: Path, target: Path, overwrite: bool) -> None:
+    """Raise SettingError for a target that could not be kept, before anything is computed."""
     if not target.parent.is_dir():
         raise SettingError(f"the folder of {target} does not exist; make it first.")
+    if target.is_dir():
+        raise SettingError(f"{target} is a folder; name a file in it, such as {target / 'enhanced.mkv'}.")
+    check_container(target)
     if not target.exists():
         return
     if source.exists() and target.samefile(source):
         raise SettingError(f"{target} is the source itself; name another file to write.")
     if not overwrite:
-        raise SettingError(f"{target} exists; name another file, or remove it.")
+        raise SettingError(f"{target} exists; name another file, or replace it with --overwrite (overwrite=True).")
 
 
 def enhance_file(
@@ -192,7 +197,7 @@ def enhance_file(
     The weights are ``network``'s, else ``checkpoint``'s, else the shipped ones of ``track``. Decoding and
     encoding run beside the network. ``settings`` are the fields of ``Inference``. Raises VideoError for a
     source that cannot be used, CheckpointError without weights, SettingError for a target that is the
-    source or (without ``overwrite``) exists; ``target`` is written whole or not at all.
+    source, no name of a video or (without ``overwrite``) exists; it is written whole or not at all.
     """
     source, target = Path(source), Path(target)
     options = Inference.of(**settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -17,6 +18,8 @@ OTHER_MATRICES = (
     "bt2020nc", "bt2020c", "smpte240m", "fcc", "gbr", "ycgco", "ycgco-re", "ycgco-ro", "ictcp", "ipt-c2",
     "chroma-derived-nc", "chroma-derived-c", "smpte2085",
 )  # fmt: skip
+# Those of the other matrices that this ffmpeg converts.
+CONVERTIBLE = ("bt2020nc", "smpte240m", "fcc", "gbr")
 PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 # Streams of bare frames carry no timestamps, so a constant frame rate is all that they can have.
 UNTIMED = ("hevc", "h264", "m4v", "vvc", "rawvideo")
@@ -85,28 +88,34 @@ def _probe(path: Path, _key: str) -> VideoInfo:
         raise VideoError(f"{path}: expected a video, found a still picture or text ({container}).")
     codec = stream.split(",")[0].split(" ")[0]
     pixel_format, tags = _pixel_format(stream)
-    matrix = _matrix(path, tags)
+    matrix = _matrix(path, codec, tags)
     width, height = map(int, _found(path, r", (\d+x\d+)", stream).split("x"))
     if re.search(r"rotation of -?(90|270)\.", header):
         width, height = height, width
-    _check_samples(path, pixel_format, width, height)
+    _check_samples(path, codec, pixel_format, width, height)
     timed = container not in UNTIMED
     packets = [line.split(",") for line in listing.decode().splitlines() if line and not line.startswith("#")]
-    rate = _frame_rate(path, stream, timed)
+    times = []
+    if timed:
+        unit = Fraction(_found(path, r"#tb 0: (\d+/\d+)", listing.decode()))
+        times = sorted(int(fields[2]) * unit for fields in packets)
+    rate = _frame_rate(path, stream, timed, times)
     info = VideoInfo(
         path=path, width=width, height=height, frames=len(packets), frame_rate=rate, codec=codec,
         pixel_format=pixel_format, matrix=matrix, full_range="pc" in tags or pixel_format == "yuvj420p",
         container=container, timed=timed, has_audio=" Audio: " in header,
     )  # fmt: skip
-    if timed:
-        unit = Fraction(_found(path, r"#tb 0: (\d+/\d+)", listing.decode()))
-        _check_constant_rate(info, sorted(int(fields[2]) * unit for fields in packets))
+    _check_constant_rate(info, times)
     _check_complete(info, messages)
     return info
 
 
 def check_pair(raw: VideoInfo, compressed: VideoInfo) -> None:
-    """Raise VideoError unless a raw and a compressed video have the same size, frame count and frame rate."""
+    """Raise VideoError unless a raw and a compressed video have the same size, frame count and frame rate.
+
+    Both sides are converted to RGB as the raw one's tags say, since a bare stream carries none: a compressed
+    video that is tagged full range beside a raw one that is not is refused too.
+    """
     for name in ("width", "height", "frames", "frame_rate"):
         ours, theirs = getattr(raw, name), getattr(compressed, name)
         if name == "frame_rate" and not (raw.timed and compressed.timed):
@@ -116,6 +125,11 @@ def check_pair(raw: VideoInfo, compressed: VideoInfo) -> None:
                 f"{compressed.path} does not belong to {raw.path}: {name.replace('_', ' ')} is {theirs}, "
                 f"expected {ours}. Pair each compressed video with the raw video it was made from."
             )
+    if compressed.full_range and not raw.full_range:
+        raise VideoError(
+            f"{compressed.path} is tagged full range, {raw.path} is not: their samples mean different levels. "
+            "Compress the raw video again without converting its range."
+        )
 
 
 def _found(path: Path, pattern: str, text: str) -> str:
@@ -134,44 +148,67 @@ def _pixel_format(stream: str) -> tuple[str, list[str]]:
     return match.group(1), [tag.strip() for tag in (match.group(2) or "").split(",")]
 
 
-def _matrix(path: Path, tags: list[str]) -> str:
+def _remedy(path: Path, codec: str, *options: str) -> str:
+    """A command for the shell that makes a usable copy, and what the copy lacks."""
+    copy = path.with_name(f"{path.stem}_converted.mkv")
+    encoding = ("-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "4", "-c:a", "copy")
+    loss = " (a copy, without the QPs that methods such as mfqe read)" if codec == "hevc" else ""
+    command = [ffmpeg.ffmpeg_exe(), "-i", str(path), *options, *encoding, str(copy)]
+    return f"Convert it first{loss}: {shlex.join(command)}"
+
+
+def _matrix(path: Path, codec: str, tags: list[str]) -> str:
     names = [tag.split("/")[0] for tag in tags]
     tag = next((name for name in names if name in MATRIX_OF_TAG or name in OTHER_MATRICES), "")
     if tag in OTHER_MATRICES:
+        convert = _remedy(path, codec, "-vf", "scale=out_color_matrix=bt709")
         raise VideoError(
-            f"{path}: expected the colour matrix BT.601 or BT.709, found {tag}. Convert it first: "
-            f"ffmpeg -i {path.name} -vf colorspace=bt709 -pix_fmt yuv420p -c:v libx264 -crf 4 converted.mkv"
+            f"{path}: expected the colour matrix BT.601 or BT.709, found {tag}. "
+            f"{convert if tag in CONVERTIBLE else 'Export it again in BT.709 from the program that made it.'}"
         )
     return MATRIX_OF_TAG[tag]
 
 
-def _check_samples(path: Path, pixel_format: str, width: int, height: int) -> None:
+def _check_samples(path: Path, codec: str, pixel_format: str, width: int, height: int) -> None:
     if pixel_format not in PIXEL_FORMATS:
         raise VideoError(
-            f"{path}: expected 8-bit 4:2:0 (yuv420p), as in the challenge, found {pixel_format}. "
-            f"Convert it first: ffmpeg -i {path.name} -pix_fmt yuv420p -c:v libx264 -crf 4 converted.mkv"
+            f"{path}: expected 8-bit 4:2:0 (yuv420p), as in the challenge, found {pixel_format}. {_remedy(path, codec)}"
         )
     if width % 2 or height % 2:
         raise VideoError(
             f"{path}: expected an even width and height, which 4:2:0 needs, found {width}x{height}. "
-            f"Crop it first: ffmpeg -i {path.name} -vf crop=trunc(iw/2)*2:trunc(ih/2)*2 "
-            "-c:v libx264 -crf 4 cropped.mkv"
+            f"{_remedy(path, codec, '-vf', f'crop={width - width % 2}:{height - height % 2}')}"
         )
 
 
-def _frame_rate(path: Path, stream: str, timed: bool) -> Fraction:
-    """The frame rate as a fraction; ffmpeg prints two decimals: 23.98 and its like stand for n·1000/1001."""
+def _frame_rate(path: Path, stream: str, timed: bool, times: list[Fraction]) -> Fraction:
+    """The frame rate as a fraction: ffmpeg prints two decimals, the timestamps ``times`` tell what they stand for.
+
+    The first one near the printed decimals that no timestamp contradicts: a whole or half number, n·1000/1001,
+    a small denominator, the decimals themselves, the average; the decimals when every one is contradicted.
+    """
     found = {unit: text for text, unit in re.findall(r", ([\d.]+k?) (fps|tbr)", stream)}
     # A bare stream's "fps" is ffmpeg's default of 25; its "tbr" is read from the stream where it is there.
     text = found.get("fps" if timed else "tbr") or found.get("tbr") or found.get("fps")
     if text is None or text.endswith("k") or float(text) <= 0:
         raise VideoError(f"{path}: expected a frame rate, found none that makes sense ({stream}).")
-    rate = Fraction(text)
-    if rate.denominator > 2:
-        ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)
-        if abs(ntsc - rate) <= Fraction(6, 1000):
-            return ntsc
-    return rate
+    printed = Fraction(text)
+    small = [Fraction(round(printed * denominator), denominator) for denominator in range(1, 13)]
+    ntsc = Fraction(round(printed * 1001 / 1000) * 1000, 1001)
+    candidates = [*small[:2], ntsc, *small[2:], printed]
+    if len(times) > 1 and times[-1] > times[0]:
+        candidates.append(((len(times) - 1) / (times[-1] - times[0])).limit_denominator(1001))
+    near = [rate for rate in candidates if rate > 0 and abs(rate - printed) <= Fraction(6, 1000)]
+    return next((rate for rate in near if _irregular(times, rate) is None), printed)
+
+
+def _irregular(times: list[Fraction], rate: Fraction) -> tuple[int, Fraction] | None:
+    """The first frame that is more than half a frame off a constant ``rate``, and by how many; None without one."""
+    for index, time in enumerate(times):
+        late = (time - times[0]) * rate - index
+        if abs(late) > Fraction(1, 2):
+            return index, late
+    return None
 
 
 def _check_complete(info: VideoInfo, messages: str) -> None:
@@ -188,12 +225,11 @@ def _check_complete(info: VideoInfo, messages: str) -> None:
 
 
 def _check_constant_rate(info: VideoInfo, times: list[Fraction]) -> None:
-    for index, time in enumerate(times):
-        late = (time - times[0]) * info.frame_rate - index
-        if abs(late) > Fraction(1, 2):
-            rate = round(float(info.frame_rate))
-            raise VideoError(
-                f"{info.path}: expected a constant frame rate, found a variable one (frame {index} is "
-                f"{float(late):+.2f} frames off {float(info.frame_rate):.3f} fps). Convert it first: "
-                f"ffmpeg -i {info.path.name} -fps_mode cfr -r {rate} -c:v libx264 -crf 4 converted.mkv"
-            )
+    irregular = _irregular(times, info.frame_rate)
+    if irregular:
+        index, late = irregular
+        raise VideoError(
+            f"{info.path}: expected a constant frame rate, found a variable one (frame {index} is "
+            f"{float(late):+.2f} frames off {float(info.frame_rate):.3f} fps). "
+            f"{_remedy(info.path, info.codec, '-fps_mode', 'cfr', '-r', str(info.frame_rate))}"
+        )

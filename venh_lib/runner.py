@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import platform
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,10 @@ import psutil
 
 from venh_lib import course, settings
 from venh_lib.errors import SettingError
-from venh_lib.files import write_atomically
+from venh_lib.files import write_atomically, writing
+
+# What papermill logs is told by the results; a logger without a handler would print it as well.
+logging.getLogger("papermill").addHandler(logging.NullHandler())
 
 HARD_LIMIT_SECONDS = 600.0
 """A notebook still running after this is stopped: ten times its budget, for machines slower than ours."""
@@ -173,22 +178,24 @@ def run_notebook(
 
     Writes the executed notebook to ``out_dir/notebooks``, its page to ``out_dir/html`` and its figures to
     ``out_dir/results``, each whole or not at all. A failing cell or the time ``limit`` (seconds) is told in
-    the result's ``error``. Raises SettingError for an unknown scale or parameter, before anything runs.
+    the result's ``error``. Raises SettingError for an unknown scale or parameter, before anything runs, and
+    VenhError when the disk is full. An interrupt ends the kernel before it goes on.
     """
     path, out_dir = path.resolve(), out_dir.resolve()
     parameters = {"SCALE": settings.check_scale(scale), **(parameters or {})}
     check_parameters(path, parameters)
     results = out_dir / "results"
     executed = out_dir / "notebooks" / path.name
-    executed.parent.mkdir(parents=True, exist_ok=True)
+    with writing(executed):
+        executed.parent.mkdir(parents=True, exist_ok=True)
     (results / f"{path.stem}.json").unlink(missing_ok=True)
     partial = executed.with_name(f".{path.stem}.partial.ipynb")
     watch = _Watch(limit)
     started = time.monotonic()
     watch.start()
     try:
-        with _environment(VENH_RESULTS=str(results)):
-            error = _execute(path, partial, parameters)
+        with _environment(VENH_RESULTS=str(results)), writing(executed):
+            error = _attended(watch, path, partial, parameters)
         if watch.timed_out:
             error = f"stopped: still running after {limit:.0f} s"
         seconds = time.monotonic() - started
@@ -200,6 +207,19 @@ def run_notebook(
         partial.unlink(missing_ok=True)
     figures = course.read_figures(path.stem, results)
     return NotebookRun(path.stem, scale, seconds, watch.peak / 2**30, figures, error)
+
+
+def _attended(watch: _Watch, path: Path, target: Path, parameters: Mapping[str, Any]) -> str | None:
+    """``_execute`` in a thread, which leaves Ctrl-C to us: a kernel that nbclient ends then prints a traceback."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        running = pool.submit(_execute, path, target, parameters)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            # Again and again, since the kernel may not have started yet.
+            while wait([running], timeout=0.1).not_done:
+                watch.kill()
+            raise
 
 
 def _execute(path: Path, target: Path, parameters: Mapping[str, Any]) -> str | None:

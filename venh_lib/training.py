@@ -27,7 +27,7 @@ from venh_lib import __version__, checkpoints, dataset, devices, settings
 from venh_lib.crops import Crops
 from venh_lib.dataset import Sequence
 from venh_lib.errors import CheckpointError, TrainingError
-from venh_lib.files import write_atomically
+from venh_lib.files import write_atomically, writing
 from venh_lib.methods import METHODS
 from venh_lib.methods.method import Method
 from venh_lib.metrics.fidelity import psnr
@@ -116,8 +116,9 @@ class Progress:
 class Training:
     """One training of ``method`` for ``track`` in ``folder``; ``run()`` starts it, or goes on where it stopped.
 
-    Raises TrainingError when the folder holds a training of another recipe or seed, and when the loss
-    is no longer finite (the last good state and the best checkpoint stay in the folder).
+    Raises SettingError when the clips need more than the cache's bound, TrainingError when the folder holds a
+    training of another recipe or seed, and when the loss is no longer finite (the last good state and the best
+    checkpoint stay in the folder).
     """
 
     def __init__(
@@ -145,6 +146,7 @@ class Training:
         self.folder, self.validation, self.show = Path(folder), validation, progress
         self.precision = precision
         self.workers = (0 if device.type == "cpu" else 4) if workers is None else workers
+        dataset.check_cache_holds([*training, *validation])
         self.crops = Crops(
             training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
             frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
@@ -154,7 +156,8 @@ class Training:
         torch.manual_seed(seed)
         network = method.build(recipe.preset)
         for prefix, slug in recipe.start:
-            _start_from(network, prefix, METHODS[slug], track)
+            source = start_checkpoint(METHODS[slug], track, scale, seed, recipe.preset)
+            _start_from(network, prefix, METHODS[slug], recipe.preset, source)
         for name, parameter in network.named_parameters():
             if name.startswith(recipe.frozen):
                 parameter.requires_grad_(False)
@@ -299,8 +302,9 @@ class Training:
         }
 
     def _log(self, row: dict[str, Any]) -> None:
+        path = self.folder / "log.jsonl"
         if self.accelerator.is_main_process:
-            with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+            with writing(path), open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
 
     def _identity(self) -> dict[str, Any]:
@@ -327,8 +331,8 @@ class Training:
             (self.folder / "log.jsonl").unlink(missing_ok=True)
             return
         tensors, metadata = checkpoints.read_tensors(path)
-        record = json.loads(metadata["venh"])
-        found = {key: record[key] for key in self._identity()}
+        record = json.loads(metadata.get("venh", "{}"))
+        found = {key: record.get(key) for key in self._identity()}
         if found != self._identity():
             raise TrainingError(
                 f"{self.folder} holds another training ({found}); this one is {self._identity()}. "
@@ -372,14 +376,39 @@ def _logged_step(line: str) -> float:
         return math.inf
 
 
-def _start_from(network: nn.Module, prefix: str, method: Method, track: int) -> None:
-    """Copy the shipped weights of ``method`` into the parameters of ``network`` that start with ``prefix``."""
-    path = checkpoints.shipped(method, track)
-    tensors, _ = checkpoints.read_tensors(path)
+def start_checkpoint(method: Method, track: int, scale: str, seed: int, preset: str) -> Path:
+    """The checkpoint of ``method`` at ``preset`` that another method's training starts from.
+
+    The shipped one comes first, so that a training gives the same weights on every machine; at `paper` scale
+    the learner's own training does (same scale and seed, in its usual folder): what is shipped is smaller.
+    Raises TrainingError that says what to train when there is neither, CheckpointError when one is altered.
+    """
+    own, shipped = run_folder(method, track, scale, seed) / "best.safetensors", checkpoints.shipped(method, track)
+    for path in (own, shipped) if scale == "paper" else (shipped, own):
+        if path.is_file() and checkpoints.provenance(path)["preset"] == preset and _has_ended(path):
+            return path
+    raise TrainingError(
+        f"this training starts from {method.slug} at preset {preset!r}; expected a checkpoint of that preset, of a "
+        f"training that has ended, found none in {own} and {shipped}; train it first: "
+        f"venh train {method.slug} --track {track} --scale {scale}{f' --seed {seed}' if seed else ''}"
+    )
+
+
+def _has_ended(best: Path) -> bool:
+    """Whether the training that keeps its best weights in ``best`` took all its steps; true of shipped weights."""
+    state = best.with_name("state.safetensors")
+    if not state.is_file():
+        return True
+    _, metadata = checkpoints.read_tensors(state)
+    return json.loads(metadata["venh"])["progress"]["step"] >= checkpoints.provenance(best)["steps"]
+
+
+def _start_from(network: nn.Module, prefix: str, method: Method, preset: str, source: Path) -> None:
+    """Copy ``source``, weights of ``method`` at ``preset``, into the parameters of ``network`` under ``prefix``."""
     part = network.get_submodule(prefix.rstrip(".")) if prefix else network
     if not part.state_dict():
-        raise CheckpointError(f"the network has no parameters under {prefix!r} to start from {path}.")
-    checkpoints.load_into(part, tensors, path)
+        raise CheckpointError(f"the network has no parameters under {prefix!r} to start from {source}.")
+    checkpoints.load_into(part, checkpoints.load(source, method, preset).state_dict(), source)
 
 
 @torch.inference_mode()

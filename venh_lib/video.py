@@ -136,10 +136,11 @@ class Frames:
         return planes_to_rgb(self.planes(t), self.matrix, self.full_range)
 
 
-def open_frames(path: str | Path, matrix: str | None = None) -> Frames:
+def open_frames(path: str | Path, matrix: str | None = None, full_range: bool | None = None) -> Frames:
     """Open a clip for random access; it is decoded into the cache on first use, then memory-mapped.
 
-    ``matrix`` overrides the file's colour matrix. Raises as ``read_planes``, and VenhError on a full disk.
+    ``matrix`` and ``full_range`` override what the file's tags say: give both sides of a pair the same ones.
+    Planes are as stored in the file either way. Raises as ``read_planes``, and VenhError on a full disk.
     """
     path = Path(path)
     info = probe(path)
@@ -154,4 +155,5 @@ def open_frames(path: str | Path, matrix: str | None = None) -> Frames:
                 file.write(planes.data)
 
     stored = cache.entry("frames", key, ".npy", make, size=int(np.prod(shape, dtype=np.int64)))
-    return Frames(np.load(stored, mmap_mode="r"), matrix or info.matrix, info.full_range, info)
+    full_range = info.full_range if full_range is None else full_range
+    return Frames(np.load(stored, mmap_mode="r"), matrix or info.matrix, full_range, info)

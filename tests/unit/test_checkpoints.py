@@ -1,12 +1,16 @@
 """Checkpoints: whole or not at all, verified, never unpickled."""
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from venh_lib import checkpoints, methods
-from venh_lib.errors import CheckpointError
+from venh_lib import checkpoints, files, methods
+from venh_lib.errors import CheckpointError, VenhError
 
 METHOD = methods.get("arcnn")
 
@@ -62,6 +66,23 @@ def test_a_missing_record_is_refused(saved):
         checkpoints.load(path, METHOD)
 
 
+@pytest.mark.parametrize("lacking", sorted(checkpoints.RECORDED))
+def test_a_record_that_lacks_what_is_needed_is_refused(saved, lacking):
+    path, _, record = saved
+    del record[lacking]
+    path.with_suffix(".json").write_text(json.dumps(record))
+    with pytest.raises(CheckpointError, match=r"net\.json: expected a record with method, preset, sha256 of net"):
+        checkpoints.load(path, METHOD)
+
+
+@pytest.mark.parametrize("content", [b"[1, 2]", b"{", b"\xff\xfe"])
+def test_a_record_that_is_none_is_refused(saved, content):
+    path, _, _ = saved
+    path.with_suffix(".json").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"net\.json.*get both files again"):
+        checkpoints.load(path, METHOD)
+
+
 def test_another_methods_checkpoint_is_refused(saved):
     with pytest.raises(CheckpointError, match="made for arcnn .course., not for dncnn"):
         checkpoints.load(saved[0], methods.get("dncnn"))
@@ -94,15 +115,43 @@ def test_tensors_of_another_shape_are_named(tmp_path):
         checkpoints.load_into(network, tensors, tmp_path / "x.safetensors")
 
 
-def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+# What safetensors 0.8 raises on a full disk, and what the system does.
+@pytest.mark.parametrize(
+    "failure", [SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), FULL]
+)
+def test_a_full_disk_leaves_the_old_file_and_says_what_to_do(saved, monkeypatch, failure):
     path, network, _ = saved
     before = path.read_bytes()
 
-    def full(*_arguments):
-        raise OSError(28, "No space left on device")
+    def full(_tensors, part, _metadata):
+        Path(part).write_bytes(b"half")
+        raise failure
 
     monkeypatch.setattr(checkpoints, "save_file", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(VenhError, match=r"net\.safetensors cannot be written.*No space left.*Free some space"):
         checkpoints.save(path, network, {"method": "arcnn", "preset": "course"})
     assert path.read_bytes() == before
     assert sorted(p.name for p in path.parent.iterdir()) == ["net.json", "net.safetensors"]
+
+
+def test_a_text_on_a_full_disk_is_not_half_written_and_names_its_file(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    path.write_text("old")
+
+    def full(handle, *_arguments, **_options):
+        os.close(handle)
+        raise FULL
+
+    monkeypatch.setattr(files.os, "fdopen", full)
+    with pytest.raises(VenhError, match=f"{path} cannot be written.*No space left.*Free some space"):
+        files.write_atomically(path, "new")
+    assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_what_else_the_system_refuses_keeps_its_own_words(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError, match="file"):
+        files.write_atomically(tmp_path / "file" / "x.json", "new")

@@ -8,12 +8,14 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
+from pathlib import Path
 
 import pandas
 import pytest
 from click.testing import CliRunner
 
-from venh_lib import cli, doctor, results
+from venh_lib import cli, doctor, ffmpeg, results, video
 
 COMMANDS = ("bench", "doctor", "enhance", "evaluate", "methods", "run", "strip", "train")
 
@@ -86,6 +88,133 @@ def test_interrupted_it_says_so_and_exits_with_130(monkeypatch, capsys):
     assert "venh: interrupted" in capsys.readouterr().err
 
 
+def test_an_interrupted_training_says_that_it_goes_on(monkeypatch):
+    from venh_lib import training
+
+    monkeypatch.setattr(training, "train", lambda *_, **__: os.kill(os.getpid(), signal.SIGINT) or time.sleep(5))
+    done = CliRunner().invoke(cli.cli, ["train", "arcnn"])
+    assert done.exit_code == 130
+    assert done.stderr == "venh: interrupted; the same command goes on from the last saved step.\n"
+
+
+def hevc(path: Path, frames: int, side: int = 64) -> Path:
+    """A clip as `venh enhance` expects one."""
+    source = ["-f", "lavfi", "-i", f"testsrc2=s={side}x{side}:r=30", "-frames:v", frames, "-pix_fmt", "yuv420p"]
+    encoder = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:qp=37"]
+    ffmpeg.run([*ffmpeg.QUIET, *source, *encoder, path], task="making a clip")
+    return path
+
+
+@pytest.fixture
+def weights(tmp_path_factory):
+    """Saves a checkpoint of an untrained network; returns the options that name it."""
+    from venh_lib import checkpoints, methods
+
+    def save(slug: str) -> tuple[str, ...]:
+        path = tmp_path_factory.mktemp("weights") / f"{slug}.safetensors"
+        network = methods.get(slug).build("course")
+        checkpoints.save(path, network, {"method": slug, "preset": "course"})
+        return ("--method", slug, "--checkpoint", str(path))
+
+    return save
+
+
+@pytest.mark.parametrize("frames, method", [(5, "ivp_tencent"), (1, "ivp_tencent"), (1, "mfqe")])
+def test_enhance_writes_a_whole_video(tmp_path, weights, frames, method):
+    source, target = hevc(tmp_path / "in.mkv", frames), tmp_path / "out.mkv"
+    arguments = ["enhance", str(source), str(target), *weights(method), "--tile", "64"]
+    done = CliRunner().invoke(cli.cli, arguments, catch_exceptions=False)
+    assert done.exit_code == 0 and f"{target}: {frames} frame" in done.stdout
+    info = video.probe(target)
+    assert (info.width, info.height, info.frames, info.frame_rate) == (64, 64, frames, Fraction(30))
+    # An untrained network returns its input; the file is 4:2:0 again.
+    for old, new in zip(video.read_rgb(source), video.read_rgb(target), strict=True):
+        assert abs(old.astype(int) - new).mean() < 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("absent.mkv", "out.mkv"), "absent.mkv: expected a video file, found nothing"),
+    (("letter.mkv", "out.mkv"), "letter.mkv: expected a video"),
+    (("in.mkv", "out"), "found no ending; name it out.mkv, say"),
+    (("in.mkv", "old.mkv"), "replace it with --overwrite"),
+    (("in.mkv", "in.mkv", "--overwrite"), "is the source itself"),
+    (("in.mkv", "out.mkv", "--method", "nosuch"), "unknown method 'nosuch'"),
+    (("in.mkv", "out.mkv", "--checkpoint", "letter.mkv"), "letter.mkv is not a whole .safetensors file"),
+    (("in.mkv", "out.mkv", "--tile", "32"), "32 is not in the range x>=64"),
+])  # fmt: skip
+def test_enhance_refuses_in_one_line_and_leaves_every_file(tmp_path, monkeypatch, capsys, arguments, words):
+    hevc(tmp_path / "in.mkv", 2)
+    (tmp_path / "letter.mkv").write_text("Dear reader,\n" * 100)
+    (tmp_path / "old.mkv").write_text("precious")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["venh", "enhance", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2 and said.out == "" and words in said.err.splitlines()[-1]
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_smallest_tile_that_is_offered_is_possible_and_says_why():
+    from venh_lib.passes import Inference
+
+    option = next(option for option in cli.enhance.params if option.name == "tile")
+    overlap = Inference(tile=option.type.min).overlap
+    assert f"overlap by {overlap} pixels" in option.help
+
+
+def test_an_interrupted_enhancement_leaves_nothing(tmp_path, weights):
+    """Ctrl-C in a terminal: SIGINT to the command and its ffmpeg processes, when the first frames are written."""
+    source = hevc(tmp_path / "in.mkv", 150, side=128)
+    command = [sys.executable, "-m", "venh_lib.cli", "enhance", str(source), str(tmp_path / "out.mkv")]
+    command += [*weights("ivp_tencent"), "--ensemble", "8"]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob(".out.*.mkv")):
+            assert child.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(child.pid, signal.SIGINT)
+        printed, said = child.communicate(timeout=300)
+    finally:
+        child.kill()
+    assert child.returncode == 130 and printed == "" and "Traceback" not in said
+    assert said.splitlines()[-1] == "venh: interrupted; nothing half-written is left."
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]
+
+
+@pytest.mark.parametrize("executed, saves, origin", [
+    ("50_track1_leaderboard", True, "measured by this run"),
+    ("50_track1_leaderboard", False, "as recorded with the course"),
+    ("00_start_here", False, "as recorded with the course"),
+])  # fmt: skip
+def test_the_track_table_says_where_it_is_from(monkeypatch, tmp_path, executed, saves, origin):
+    from venh_lib import runner
+
+    def rows(method: str) -> str:
+        return f"{','.join(results.COLUMNS)}\n{method},1,dog,33,30,30.5,0.5,0.9,0.91\n"
+
+    def run_notebook(path, scale, out, values):
+        if saves:
+            (out / "results" / "track1.csv").write_text(rows("new"))
+        return runner.NotebookRun(path.stem, scale, 1.0, 0.1, {}, None)
+
+    monkeypatch.setenv("VENH_DATA", str(tmp_path / "data"))
+    for folder, method in (("data/results", "recorded"), ("out/results", "stale")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "track1.csv").write_text(rows(method))
+    monkeypatch.setattr(runner, "select", lambda names: [Path(f"{executed}.ipynb")])
+    monkeypatch.setattr(runner, "check_parameters", lambda *_: None)
+    monkeypatch.setattr(runner, "run_notebook", run_notebook)
+    done = CliRunner().invoke(cli.cli, ["run", "--out", str(tmp_path / "out")], catch_exceptions=False)
+    table = done.stdout.partition("Track 1, RGB PSNR, ")[2].splitlines()
+    assert table[0] == origin and table[2].startswith("new " if saves else "recorded ")
+    # What another notebook's run finds there is left as it is.
+    assert (tmp_path / "out/results/track1.csv").exists() == (saves or executed == "00_start_here")
+
+
 def test_methods_as_json():
     rows = invoke("methods", "--json")
     assert rows and all(set(row) == {"slug", "team", "tracks", "params"} for row in rows)
@@ -110,6 +239,19 @@ def test_evaluate_as_json_and_csv(monkeypatch, tmp_path):
     assert invoke(*arguments) == [row]
     assert asked == [("arcnn", 1, ("validation", 1, "course"), None)]
     assert [line["clip"] for line in results.read_rows(kept)] == ["dog"]
+
+
+def test_evaluate_prints_a_clip_that_equals_its_reference(monkeypatch):
+    """Its PSNR is infinite and its gain is none, which JSON cannot say."""
+    from venh_lib import dataset, evaluation
+
+    inf, nan = float("inf"), float("nan")
+    row = dict(zip(results.COLUMNS, ("arcnn", 1, "dog", 33, inf, inf, nan, 1.0, 1.0), strict=True))
+    monkeypatch.setattr(dataset, "sequences", lambda *_: [])
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: pandas.DataFrame([row]))
+    assert invoke("evaluate", "arcnn", "--json")[0]["psnr_in"] is None
+    done = CliRunner().invoke(cli.cli, ["evaluate", "arcnn"], catch_exceptions=False)
+    assert done.stdout.splitlines()[1].split() == ["arcnn", "1", "inf", "inf", "+nan", "+nan", "dog"]
 
 
 def test_bench_as_json(monkeypatch):

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 
 import nbformat
+import papermill
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from venh_lib import course, results, runner, stripping
-from venh_lib.errors import DataError, SettingError
+from venh_lib.errors import DataError, SettingError, VenhError
 
 BEGIN = 'from venh_lib import course\nlesson = course.lesson("{name}", scale=SCALE, mode=MODE)'
 
@@ -69,6 +76,41 @@ def test_a_notebook_that_does_not_end_is_stopped(checkout):
     path = notebook(checkout, "02_slow", "while True:\n    pass")
     done = runner.run_notebook(path, "smoke", checkout / "build", limit=3)
     assert done.error == "stopped: still running after 3 s"
+
+
+def test_an_interrupt_ends_the_kernel_without_a_word(checkout):
+    """Ctrl-C in a terminal: SIGINT to the command and the processes of its group."""
+    sign = checkout / "kernel"
+    whole = "import os, pathlib\npathlib.Path('../new').write_text(str(os.getpid()))\nos.rename('../new', '../kernel')"
+    notebook(checkout, "00_slow", f"{whole}\nwhile True:\n    pass")
+    command = [sys.executable, "-m", "venh_lib.cli", "run", "00", "--out", str(checkout / "build")]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 300
+        while not sign.exists():
+            assert child.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(child.pid, signal.SIGINT)
+        _, said = child.communicate(timeout=300)
+    finally:
+        child.kill()
+    assert child.returncode == 130 and said.split("\n") == ["", "venh: interrupted; nothing half-written is left.", ""]
+    assert not psutil.pid_exists(int(sign.read_text()))
+    assert [path.name for path in (checkout / "build").rglob("*")] == ["notebooks"]
+
+
+def test_a_full_disk_names_the_notebook_and_leaves_no_part(checkout, monkeypatch):
+    path = notebook(checkout, "00_good")
+
+    def full(_source, target, *_arguments, **_options):
+        with open(target, "w") as file:
+            file.write("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(papermill, "execute_notebook", full)
+    with pytest.raises(VenhError, match=r"notebooks/00_good\.ipynb cannot be written.*No space left.*Free some"):
+        runner.run_notebook(path, "smoke", checkout / "build")
+    assert list((checkout / "build/notebooks").iterdir()) == []
 
 
 def test_an_unknown_parameter_is_refused_before_anything_runs(checkout):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from venh_lib import dataset, references
+from venh_lib import cache, dataset, references
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.flow import warp
 from venh_lib.colour import planes_to_rgb
@@ -111,6 +111,28 @@ def test_a_crop_larger_than_the_clip_is_refused(sequence):
 def test_a_clip_shorter_than_the_crop_in_time_is_refused(sequence):
     with pytest.raises(DataError, match="9 frames, the recipe takes 20"):
         crops(sequence, recurrent=True, frames=20)
+
+
+def test_clips_that_need_more_than_the_cache_are_refused_before_any_is_opened(sequence, monkeypatch):
+    large = replace(sequence, decoded_bytes=2**30)
+    monkeypatch.setenv("VENH_CACHE_GIB", "1.5")
+    settings = {"recurrent": False, "side": 16, "frames": 1, "samples": 1, "seed": 0}
+    Crops([large], references.centre_only, every_frame, **settings)
+    monkeypatch.setattr(Sequence, "raw_frames", lambda self: pytest.fail("opened"))
+    with pytest.raises(SettingError, match=r"2 clips need 2\.00 GiB.*VENH_CACHE_GIB to 3 or more.*VENH_CACHE"):
+        Crops([large, large], references.centre_only, every_frame, **settings)
+
+
+def test_clips_stay_open_when_the_cache_drops_their_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("VENH_CACHE", str(tmp_path))
+    clips = dataset.sample_set("train", limit=1, progress=False)
+    made = Crops(
+        clips, references.centre_only, every_frame, recurrent=False, side=32, frames=1, samples=4, seed=0
+    )  # fmt: skip
+    before = [made[k] for k in range(4)]
+    cache.bounded(limit=0)
+    assert not clips[0].raw.exists() and not list(tmp_path.glob("frames/*.npy"))
+    assert all(torch.equal(made[k]["lq"], before[k]["lq"]) for k in range(4))
 
 
 def test_no_target_frame_is_refused(sequence):

@@ -1,10 +1,11 @@
-"""The sample set in data/: complete, unaltered, licensed, split by source, decoding to what is listed."""
+"""data/: the sample set complete, unaltered, licensed, split by source; checkpoints that the code would make again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from fractions import Fraction
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
+
+from venh_lib import checkpoints, dataset, methods, results
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 MANIFEST = json.loads((DATA / "manifest.json").read_text())
@@ -149,3 +152,64 @@ def test_the_readme_credits_every_file() -> None:
         assert entry["author"] in row and entry["sha256"][:12] in row, entry["file"]
         assert f"{entry['sha256']}  {entry['file']}" in lines
         assert entry["licence"] in row or entry["kind"] == "shot"
+
+
+def test_the_repository_stays_small() -> None:
+    git = shutil.which("git")
+    if git is None or not (DATA.parent / ".git").exists():
+        pytest.skip("needs git and a checkout")
+    listing = subprocess.run([git, "-C", str(DATA.parent), "ls-files", "-z"], capture_output=True, check=True).stdout
+    files = [DATA.parent / name for name in listing.decode().split("\0") if name]
+    sizes = {path: path.lstat().st_size for path in files if path.exists()}
+    assert len(sizes) > 200
+    assert {path.name: size for path, size in sizes.items() if size > 16 * MIB} == {}
+    assert sum(sizes.values()) <= 120 * MIB
+
+
+CHECKPOINTS = sorted((DATA / "checkpoints").glob("*.safetensors"))
+
+
+def test_every_checkpoint_has_its_record_and_nothing_else_is_there() -> None:
+    assert CHECKPOINTS
+    expected = {path.with_suffix(suffix) for path in CHECKPOINTS for suffix in (".json", ".safetensors")}
+    assert set((DATA / "checkpoints").iterdir()) == expected
+
+
+@pytest.fixture(params=CHECKPOINTS, ids=lambda path: path.stem)
+def record(request) -> dict:
+    """What is recorded of a shipped checkpoint; its sha256 is checked by reading it."""
+    found = checkpoints.provenance(request.param)
+    assert request.param == checkpoints.shipped(methods.get(found["method"]), found["track"])
+    return found
+
+
+def test_a_checkpoint_fits_todays_network(record: dict) -> None:
+    method = methods.get(record["method"])
+    assert checkpoints.load(checkpoints.shipped(method, record["track"]), method, record["preset"])
+
+
+def test_a_checkpoint_was_trained_by_todays_recipe_on_todays_clips(record: dict) -> None:
+    recipe = methods.get(record["method"]).recipe(record["track"], record["scale"])
+    assert record["scale"] == "course" and record["preset"] == recipe.preset
+    assert record["recipe"] == repr(recipe)
+    assert 0 < record["step"] <= record["steps"] == recipe.steps
+    assert record["data"] == dataset.manifest_hash()
+
+
+def test_a_checkpoint_was_trained_by_committed_code(record: dict) -> None:
+    assert re.fullmatch(r"\d+\.\d+\.\d+ [0-9a-f]{12}", record["code"])
+
+
+def test_a_checkpoint_took_about_an_hour_of_two_cores_at_most(record: dict) -> None:
+    threads = int(re.search(r"CPU, (\d+) threads", record["machine"]).group(1))
+    assert 0 < record["seconds"] * threads / 2 <= 60 * 60 * 1.1
+
+
+def test_a_checkpoint_gains_on_every_clip_what_the_table_says(record: dict) -> None:
+    rows = results.read_rows(DATA / "results" / f"track{record['track']}.csv")
+    table = {row["clip"]: float(row["gain_db"]) for row in rows if row["method"] == record["method"]}
+    tests = {entry["name"] for entry in of_kind("clip") if entry["split"] == "test"}
+    assert record["test_gain_db"].keys() == table.keys() == tests
+    assert record["test_gain_db"] == pytest.approx(table, abs=1e-3)
+    gains = record["test_gain_db"] | record["validation_gain_db"]
+    assert {clip: gain for clip, gain in gains.items() if gain <= 0} == {}

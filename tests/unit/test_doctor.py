@@ -22,16 +22,36 @@ def only(monkeypatch):
 
 
 def test_the_encoders_of_the_challenge_are_found(only):
-    only("libkvazaar", "libx265", "VMAF")
-    assert [check.status for check in doctor.report()] == [doctor.WORKS] * 3
+    only("libkvazaar", "libx265", "libx264", "ffv1", "VMAF")
+    assert [check.status for check in doctor.report()] == [doctor.WORKS] * 5
 
 
 def test_a_missing_encoder_is_broken_and_has_advice(only, monkeypatch):
-    only("libkvazaar", "VMAF")
+    only("libkvazaar", "libx264", "ffv1", "VMAF")
     monkeypatch.setattr(doctor, "_ffmpeg", lambda listing: " V..... libx264 \n")
-    kvazaar, vmaf = doctor.report()
-    assert kvazaar.status == doctor.BROKEN and "imageio-ffmpeg" in kvazaar.advice
+    kvazaar, x264, ffv1, vmaf = doctor.report()
+    for missing in (kvazaar, ffv1):
+        assert missing.status == doctor.BROKEN and "imageio-ffmpeg" in missing.advice
+    assert x264.status == doctor.WORKS
     assert vmaf.status == doctor.OPTIONAL and vmaf.advice
+
+
+def test_files_of_the_sample_set_that_are_missing_are_named(only, monkeypatch, tmp_path):
+    from venh_lib import dataset
+
+    only("sample set")
+    files = [f"clips/{name}.mkv" for name in "abcde"]
+    monkeypatch.setattr(dataset, "manifest", lambda: [{"file": file} for file in files])
+    monkeypatch.setenv("VENH_DATA", str(tmp_path))
+    (tmp_path / "clips").mkdir()
+    (tmp_path / files[1]).touch()
+    finding = _finding("sample set")
+    assert finding.status == doctor.BROKEN and "restore data/" in finding.advice
+    assert "4 of 5 files are missing" in finding.found
+    assert finding.found.endswith("clips/a.mkv, clips/c.mkv, clips/d.mkv …")
+    for file in files:
+        (tmp_path / file).touch()
+    assert _finding("sample set").status == doctor.WORKS
 
 
 def test_an_unknown_setting_is_named(only, monkeypatch):

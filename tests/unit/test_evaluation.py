@@ -103,6 +103,57 @@ def test_the_table_holds_means_over_all_frames_of_each_clip():
         assert math.isnan(row.ms_ssim_in) and row.category == "toys"
 
 
+def test_a_pair_is_converted_by_the_raw_sides_range_too():
+    clip = sequence_of()
+    raw, coded = clip.clips
+    clip.given(Frames(raw.array, "bt709", True), Frames(coded.array, "bt709", False))
+    truth, given = (planes_to_rgb(side.planes(0), "bt709", True) for side in clip.clips)
+    assert run([clip], frames=1)["psnr_in"].iloc[0] == pytest.approx(psnr_by_hand(truth, given), abs=1e-6)
+
+
+class Same(nn.Module):
+    """Leaves the frame as it is."""
+
+    def forward(self, window):
+        return window[:, 0]
+
+
+def with_equal_frames(*frames: int) -> Toy:
+    """A clip whose compressed ``frames`` equal the raw ones."""
+    clip = sequence_of(tag="bt601")
+    raw, coded = clip.clips
+    array = coded.array.copy()
+    array[list(frames)] = raw.array[list(frames)]
+    return clip.given(raw, Frames(array, "bt601"))
+
+
+def test_frames_that_equal_their_reference_are_left_out_of_both_sides_of_the_gain():
+    clip, whole = with_equal_frames(0, 3), run([sequence_of(tag="bt601")]).iloc[0]
+    truth, given = ([planes_to_rgb(side.planes(t), "bt601") for t in range(6)] for side in clip.clips)
+    outputs = [np.round(np.clip(127.5 + 0.9 * (frame.astype(np.float32) - 127.5), 0, 255)) for frame in given]
+    differing = (1, 2, 4, 5)
+    before = {t: psnr_by_hand(truth[t], given[t]) for t in differing}
+    after = [psnr_by_hand(truth[t], outputs[t]) for t in range(6)]
+    gains = {t: after[t] - before[t] for t in differing}
+    row = run([clip]).iloc[0]
+    assert row["psnr_in"] == pytest.approx(np.mean(list(before.values())), abs=1e-6)
+    assert row["psnr_out"] == pytest.approx(np.mean(after), abs=2e-3)
+    assert row["gain_db"] == pytest.approx(np.mean(list(gains.values())), abs=2e-3)
+    assert row["pqf_gain_db"] == pytest.approx(gains[4], abs=2e-3)
+    # Not the difference of the two means, which are over different frames.
+    assert abs(row["gain_db"] - (row["psnr_out"] - row["psnr_in"])) > 0.1
+    assert run([with_equal_frames()]).iloc[0]["gain_db"] == whole["gain_db"]
+
+
+def test_a_clip_that_equals_its_reference_has_no_gain_and_valid_json():
+    table = run([with_equal_frames(*range(6))], network=Same())
+    row = table.iloc[0]
+    assert row["psnr_in"] == row["psnr_out"] == math.inf and math.isnan(row["gain_db"])
+    record = json.loads(json.dumps(evaluation.to_records(table), allow_nan=False))[0]
+    assert record["psnr_in"] is record["psnr_out"] is record["gain_db"] is None
+    assert (record["clip"], record["frames"]) == ("a", 6)
+
+
 def test_only_the_first_frames_count_when_asked():
     clip = sequence_of()
     before, after = figures_by_hand(clip, 3)

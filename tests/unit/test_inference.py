@@ -428,11 +428,22 @@ def test_the_source_is_never_overwritten_and_other_files_only_when_asked(h264_fi
     for overwrite in (False, True):
         with pytest.raises(SettingError, match="is the source itself"):
             enhance_file(h264_file, h264_file, method_of(), network=Window(centre), overwrite=overwrite)
-    with pytest.raises(SettingError, match="exists"):
+    with pytest.raises(SettingError, match="exists; name another file, or replace it with --overwrite"):
         enhance_file(h264_file, target, method_of(), network=Window(centre))
     assert target.read_bytes() == b"precious"
-    with pytest.raises(SettingError, match="does not exist"):
-        enhance_file(h264_file, tmp_path / "no" / "out.mkv", method_of(), network=Window(centre))
+
+
+@pytest.mark.parametrize("name, words", [
+    ("no/out.mkv", "the folder of .*no/out.mkv does not exist"),
+    ("out", r"out: expected a name that ends with \.mkv, .* found no ending; name it out\.mkv, say"),
+    ("out.png", r"expected a name that ends with .* found \.png"),
+    ("folder.mkv", r"is a folder; name a file in it, such as .*folder\.mkv/enhanced\.mkv"),
+])  # fmt: skip
+def test_a_target_that_cannot_be_kept_is_refused_before_anything_is_computed(tmp_path, name, words):
+    (tmp_path / "folder.mkv").mkdir()
+    # The source is not looked at either: it is not there.
+    with pytest.raises(SettingError, match=words):
+        enhance_file(tmp_path / "absent.mkv", tmp_path / name, method_of(), overwrite=True)
 
 
 @pytest.mark.filterwarnings("ignore:.*trained on HEVC")

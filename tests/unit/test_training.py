@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pandas
 import pytest
@@ -13,10 +14,18 @@ import torch
 from torch import nn
 
 from venh_lib import checkpoints, dataset, devices, evaluation, methods
-from venh_lib.errors import SettingError, TrainingError
+from venh_lib.errors import CheckpointError, SettingError, TrainingError, VenhError
 from venh_lib.losses import L1
 from venh_lib.recipes import Cosine, CosineRestarts, Exponential, Recipe
-from venh_lib.training import Average, Training, clip_adaptively, validation_gains
+from venh_lib.training import (
+    Average,
+    Training,
+    _start_from,
+    clip_adaptively,
+    run_folder,
+    start_checkpoint,
+    validation_gains,
+)
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(
@@ -66,6 +75,13 @@ def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
     assert again[clips[0].name] == pytest.approx(record["validation_gain_db"][clips[0].name], abs=1e-3)
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "gain_db" in row] == [6, 12]
+
+
+def test_clips_beyond_the_bound_of_the_cache_are_refused_before_anything_runs(tmp_path, clips, monkeypatch):
+    monkeypatch.setenv("VENH_CACHE_GIB", "0.001")
+    with pytest.raises(SettingError, match="VENH_CACHE_GIB"):
+        training(methods.get("ivp_tencent"), tmp_path / "run", clips)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_loop_learns(tmp_path, method, clips):
@@ -162,6 +178,102 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path,
     assert torch.isfinite(tensors["network.shift"]).all()
     assert json.loads(metadata["venh"])["progress"]["step"] <= 25
     assert torch.isfinite(checkpoints.read_tensors(tmp_path / "best.safetensors")[0]["shift"]).all()
+
+
+STARTS = [
+    (method, track, scale, recipe, *start)
+    for method in methods.METHODS.values()
+    for (track, scale), recipe in method.recipes.items()
+    for start in recipe.start
+]
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """An empty course and an empty cache; saves an untrained network as a shipped or an own checkpoint."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("VENH_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("VENH_CACHE", str(tmp_path / "cache"))
+
+    def save(slug, preset, scale=None, **record):
+        """Shipped without a ``scale``; returns the path."""
+        method = methods.get(slug)
+        path = run_folder(method, 1, scale, 0) / "best.safetensors" if scale else checkpoints.shipped(method, 1)
+        checkpoints.save(path, method.build(preset), {"method": slug, "preset": preset, **record})
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("method, track, scale, recipe, prefix, slug", STARTS)
+def test_every_start_of_a_recipe_fits_its_network_at_its_preset(places, method, track, scale, recipe, prefix, slug):
+    torch.manual_seed(1)
+    places(slug, recipe.preset, scale)
+    source = start_checkpoint(methods.get(slug), track, scale, 0, recipe.preset)
+    network = method.build(recipe.preset)
+    _start_from(network, prefix, methods.get(slug), recipe.preset, source)
+    tensors, _ = checkpoints.read_tensors(source)
+    part = {name.removeprefix(prefix): t for name, t in network.state_dict().items() if name.startswith(prefix)}
+    assert part and all(torch.equal(part[name], tensor) for name, tensor in tensors.items())
+
+
+def test_a_training_starts_from_the_shipped_weights_and_at_paper_scale_from_its_own(places):
+    qecnn = methods.get("qecnn")
+    shipped, own = places("qecnn", "course"), places("qecnn", "course", "course")
+    trained = places("qecnn", "paper", "paper")
+    assert start_checkpoint(qecnn, 1, "course", 0, "course") == shipped
+    assert start_checkpoint(qecnn, 1, "paper", 0, "paper") == trained
+    shipped.unlink()
+    assert start_checkpoint(qecnn, 1, "course", 0, "course") == own
+    trained.unlink()
+    shipped = places("qecnn", "paper")
+    assert start_checkpoint(qecnn, 1, "paper", 0, "paper") == shipped
+
+
+def test_a_training_that_lacks_its_start_says_what_to_train_first(places, tmp_path, clips):
+    qecnn, mfqe = methods.get("qecnn"), methods.get("mfqe")
+    places("qecnn", "course")
+    with pytest.raises(TrainingError, match="train it first: venh train qecnn --track 1 --scale paper$"):
+        Training(
+            mfqe, 1, mfqe.recipe(1, "paper"), tmp_path / "run", scale="paper", seed=0, training=clips,
+            validation=clips[:1], device=CPU, progress=False,
+        )  # fmt: skip
+    with pytest.raises(TrainingError, match="qecnn at preset 'paper'.*--scale paper --seed 3$"):
+        start_checkpoint(qecnn, 1, "paper", 3, "paper")
+    best = places("qecnn", "paper", "paper", steps=12)
+    state = best.with_name("state.safetensors")
+    for step in (11, 12):
+        record = {"progress": {"step": step}}
+        checkpoints.write_tensors(state, {"x": torch.zeros(1)}, {"venh": json.dumps(record)})
+        if step < 12:
+            with pytest.raises(TrainingError, match="a training that has ended, found none"):
+                start_checkpoint(qecnn, 1, "paper", 0, "paper")
+    assert start_checkpoint(qecnn, 1, "paper", 0, "paper") == best
+
+
+def test_a_start_that_was_altered_or_is_another_methods_is_refused(places):
+    qecnn, path = methods.get("qecnn"), places("qecnn", "course")
+    network = methods.get("mfqe").build("course")
+    checkpoints.save(path, methods.get("arcnn").build("course"), {"method": "arcnn", "preset": "course"})
+    with pytest.raises(CheckpointError, match="made for arcnn"):
+        _start_from(network, "qecnn.", qecnn, "course", start_checkpoint(qecnn, 1, "course", 0, "course"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError, match="sha256"):
+        start_checkpoint(qecnn, 1, "course", 0, "course")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
+def test_a_log_on_a_full_disk_names_its_file(tmp_path, method, clips):
+    run = training(method, tmp_path, clips)
+    (tmp_path / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(VenhError, match=r"log\.jsonl cannot be written.*No space left.*Free some space"):
+        run._log({"step": 1})
+
+
+def test_a_state_without_its_record_is_no_training_of_this_recipe(tmp_path, method, clips):
+    checkpoints.write_tensors(tmp_path / "state.safetensors", {"x": torch.zeros(1)}, {})
+    with pytest.raises(TrainingError, match="another training"):
+        training(method, tmp_path, clips).run()
 
 
 def test_gradients_are_clipped_by_their_norm(tmp_path, method, clips):
