@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,12 @@ def _own_settings(tmp_path_factory):
         # Kernels and child processes import the checkout that is tested.
         patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parent.parent))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible():
+    """A shell starts what it runs in the background deaf to Ctrl-C; tests that send it need the usual handler."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

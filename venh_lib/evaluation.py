@@ -24,6 +24,7 @@ from venh_lib.inference import Inference, enhance_frames
 from venh_lib.methods import METHODS
 from venh_lib.methods.method import Method
 from venh_lib.metrics.fidelity import Fidelity, FidelityMeter
+from venh_lib.training import validation_gains
 from venh_lib.video import Frames
 
 COLUMNS = (*results.COLUMNS, "category", "pqf_gain_db", "non_pqf_gain_db")
@@ -155,15 +156,18 @@ def evaluate(
 
 
 def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = True) -> Path:
-    """Measure a trained checkpoint on the test clips and put it among the course's, with its gains as provenance.
+    """Measure a trained checkpoint on the held-out clips and put it among the course's, with its gains as provenance.
 
-    Returns where it now lies. The test clips choose nothing here: they are measured once, at the end. Raises
+    All in float32, the validation clips too: the training measured them as it computed, in bf16 say. Returns
+    where it now lies. The test clips choose nothing here: they are measured once, at the end. Raises
     CheckpointError as ``checkpoints.load`` does.
     """
     network = checkpoints.load(checkpoint, method)
     record = checkpoints.provenance(checkpoint)
     table = evaluate(method, track, network=network, progress=progress)
     gains = {clip: round(gain, 4) for clip, gain in zip(table["clip"], table["gain_db"], strict=True)}
+    validation = validation_gains(network, method, dataset.sample_set("validation", track), torch.device("cpu"))
+    record["validation_gain_db"] = {clip: round(gain, 4) for clip, gain in validation.items()}
     del record["sha256"]
     target = checkpoints.shipped(method, track)
     checkpoints.save(target, network, {**record, "test_gain_db": gains})

@@ -6,15 +6,16 @@ import json
 import re
 from pathlib import Path
 
+import expectations
 import pytest
-from expectations import EXPECTATIONS
 
 from venh_lib import course, runner, stripping
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = runner.notebook_paths(FOLDER)
 MOST_LINES = 25
-SLACK = 3
+# A run may take as many times what its budget says: machines are shared, but a slip takes longer.
+DRIFT = 3
 # Folders of one machine, and drive letters; `/` alone is a division.
 ABSOLUTE_PATH = re.compile(r"""["'\s(](/(home|root|Users|tmp|work|mnt|opt|usr|var|content)/|[A-Z]:\\)""")
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -77,18 +78,58 @@ def test_its_budget_was_measured(path):
 def test_budgets_and_expectations_are_of_notebooks_that_exist():
     names = {path.stem for path in NOTEBOOKS}
     assert set(course.read_budgets(FOLDER)) <= names
-    assert set(EXPECTATIONS) <= names
+    assert set(expectations.EXPECTATIONS) == names
+    assert set(expectations.RELATIONS) <= names
 
 
 @every_notebook
-def test_it_runs_in_its_budget_and_its_figures_hold(path, tmp_path):
-    done = runner.run_notebook(path, "smoke", tmp_path)
+def test_it_runs_in_its_budget(path, executed):
+    done, _ = executed(path)
     print(f"{path.stem:<28} {done.line()}")
     assert done.error is None, done.error
-    # The budget itself is held by the measurement (above); a busy machine may take longer, a slip takes far longer.
-    assert done.seconds <= SLACK * course.BUDGET_SECONDS, done.line()
+    assert done.seconds <= max(course.BUDGET_SECONDS, DRIFT * course.read_budgets(FOLDER)[path.stem].seconds), (
+        done.line()
+    )
     assert done.peak_gib <= course.BUDGET_GIB, done.line()
-    assert EXPECTATIONS.get(path.stem), f"{path.stem} has no figure in tests/notebooks/expectations.py"
-    for figure, (least, greatest) in EXPECTATIONS[path.stem].items():
-        value = done.figures[figure]["value"]
-        assert least <= value <= greatest, f"{figure} is {value}, expected {least} to {greatest}"
+
+
+@every_notebook
+def test_its_figures_hold(path, executed):
+    done, _ = executed(path)
+    assert done.error is None, done.error
+    faults = expectations.faults(path.stem, {name: figure["value"] for name, figure in done.figures.items()})
+    assert not faults, "\n".join(faults)
+
+
+def test_what_is_wrong_with_figures_is_told(monkeypatch):
+    monkeypatch.setitem(expectations.EXPECTATIONS, "x", {"gain": (0.1, 0.2), "best": True, "gone": (0, 1)})
+    monkeypatch.setitem(expectations.RELATIONS, "x", [("more is better", lambda f: f["x8"] > f["gain"])])
+    good = {"gain": 0.15, "best": True, "gone": 0, "x8": 0.2}
+    assert not expectations.faults("x", good)
+    for change, fault in (
+        ({"gain": 0.3}, "gain is 0.3, expected 0.1 to 0.2"),
+        ({"best": False}, "best is False, expected True"),
+        ({"x8": 0.1}, "more is better: not so"),
+        ({"new": 1}, "new is recorded and expected nowhere"),
+    ):
+        assert any(fault in text for text in expectations.faults("x", good | change))
+    for name in ("gone", "x8"):
+        missing = {key: value for key, value in good.items() if key != name}
+        assert any(f"{name} is expected and not recorded" in text for text in expectations.faults("x", missing))
+
+
+def test_a_method_can_be_trained_in_its_notebook(tmp_path):
+    done = runner.run_notebook(FOLDER / "46_ivp_tencent.ipynb", "smoke", tmp_path, {"MODE": "train"})
+    assert done.error is None, done.error
+    assert done.figures["shipped"]["value"] is False
+    # The training measured in its own precision, the notebook in full.
+    assert done.figures["moved"]["value"] <= 0.05
+
+
+def test_a_method_can_be_measured_on_ldv_in_its_notebook(tmp_path, fake_ldv, monkeypatch):
+    monkeypatch.setenv("VENH_LDV", str(fake_ldv))
+    done = runner.run_notebook(FOLDER / "13_mfqe.ipynb", "paper", tmp_path)
+    assert done.error is None, done.error
+    # The record is of the sample set's clips, so on those it is measured again.
+    assert done.figures["moved"]["value"] <= expectations.MOVED[1][1]
+    assert done.figures["clips"]["value"] == 10

@@ -30,7 +30,7 @@ def test_any_frame_of_a_sample_clip_comes_within_a_second_and_at_once_when_decod
     found = figures("frames", "clips", "first_s", "again_s", "frame_s", clips=1)
     assert found["clips"] == 1 and found["first_s"] < 1
     # Decoding again would take as long as the first time.
-    assert 0 < found["frame_s"] < found["again_s"] < found["first_s"] / 5
+    assert 0 < found["again_s"] < found["first_s"] / 5 and 0 < found["frame_s"] < 1
 
 
 def test_33_frames_are_compressed_in_seconds():
@@ -52,7 +52,7 @@ def test_loading_is_a_small_share_of_a_training_step():
 INFERENCE = {"method": "arcnn", "rounds": 1, "frames": 5, "lengths": (10, 130)}
 INFERENCE_FIGURES = (
     "method", "frames", "network_s", "enhance_s", "enhance_over_network", "short_frames", "long_frames",
-    "short_peak_mib", "long_peak_mib", "growth_per_frame",
+    "short_peak_mib", "long_peak_mib", "long_over_short", "growth_per_frame",
 )  # fmt: skip
 
 

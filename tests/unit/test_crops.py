@@ -113,16 +113,6 @@ def test_a_clip_shorter_than_the_crop_in_time_is_refused(sequence):
         crops(sequence, recurrent=True, frames=20)
 
 
-def test_clips_that_need_more_than_the_cache_are_refused_before_any_is_opened(sequence, monkeypatch):
-    large = replace(sequence, decoded_bytes=2**30)
-    monkeypatch.setenv("VENH_CACHE_GIB", "1.5")
-    settings = {"recurrent": False, "side": 16, "frames": 1, "samples": 1, "seed": 0}
-    Crops([large], references.centre_only, every_frame, **settings)
-    monkeypatch.setattr(Sequence, "raw_frames", lambda self: pytest.fail("opened"))
-    with pytest.raises(SettingError, match=r"2 clips need 2\.00 GiB.*VENH_CACHE_GIB to 3 or more.*VENH_CACHE"):
-        Crops([large, large], references.centre_only, every_frame, **settings)
-
-
 def test_clips_stay_open_when_the_cache_drops_their_files(tmp_path, monkeypatch):
     monkeypatch.setenv("VENH_CACHE", str(tmp_path))
     clips = dataset.sample_set("train", limit=1, progress=False)

@@ -1,7 +1,8 @@
-"""Where ``figures.compression.places`` finds each artefact, on frames that have one of them in a known place."""
+"""Where ``figures.compression.places`` finds each artefact, on frames that have one, and the plots of notebook 01."""
 
 from __future__ import annotations
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -74,3 +75,20 @@ def _ringing() -> tuple[np.ndarray, np.ndarray]:
 def test_an_artefact_is_found_where_it_is(name, made):
     box = compression.places(*made(), height=32, width=48)[name]
     assert _overlaps(box) > 0.8
+
+
+def test_a_ladder_names_artefacts_on_the_picture_asked_for():
+    pictures = {name: np.full((72, 96, 3), 90, np.uint8) for name in ("raw", "QP 27", "QP 42", "QP 47")}
+    figure = compression.ladder(pictures, {"QP 42": {"blur": (4, 8, 20, 32), "blocking": (40, 50, 20, 32)}})
+    named = {axes.get_title(): [text.get_text() for text in axes.texts] for axes in figure.axes if axes.get_title()}
+    assert named == {"raw": [], "QP 27": [], "QP 42": ["blur", "blocking"], "QP 47": []}
+    plt.close(figure)
+
+
+def test_blocking_is_shown_by_clip_in_order():
+    figure = compression.across_a_grid(np.linspace(0.7, 0.8, 8), {"a": 1.1, "b": 0.9, "c": 1.0})
+    bars, dots = figure.axes
+    assert [bar.get_height() for bar in bars.patches] == pytest.approx(np.linspace(0.7, 0.8, 8))
+    assert list(dots.lines[0].get_xdata()) == [0.9, 1.0, 1.1]
+    assert [label.get_text() for label in dots.get_yticklabels()] == ["b", "c", "a"]
+    plt.close(figure)

@@ -24,6 +24,7 @@ from venh_lib.training import (
     clip_adaptively,
     run_folder,
     start_checkpoint,
+    validation_frames,
     validation_gains,
 )
 
@@ -82,6 +83,12 @@ def test_clips_beyond_the_bound_of_the_cache_are_refused_before_anything_runs(tm
     with pytest.raises(SettingError, match="VENH_CACHE_GIB"):
         training(methods.get("ivp_tencent"), tmp_path / "run", clips)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("length", [33, 41])
+def test_validation_sees_every_place_of_the_cascade(length):
+    frames = validation_frames(length)
+    assert {t % 4 for t in frames} == {0, 1, 2, 3} and (frames[0], frames[-1]) == (0, length - 1)
 
 
 def test_the_loop_learns(tmp_path, method, clips):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import cv2
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
@@ -129,14 +130,29 @@ def close_ups(
     return figure
 
 
+def _named(place: Axes, boxes: Mapping[str, style.Box], size: float = 7) -> None:
+    """Outline boxes and write their names into them."""
+    for (name, box), colour in zip(boxes.items(), style.PALETTE, strict=False):
+        style.mark(place, box, colour)
+        label = {"boxstyle": "square,pad=0.15", "facecolor": colour, "edgecolor": "none"}
+        place.annotate(name, (box[1], box[0]), xytext=(2, -2), textcoords="offset points", ha="left", va="top",
+                       color="white", fontsize=size, bbox=label)  # fmt: skip
+
+
 def where(rgb: np.ndarray, boxes: Mapping[str, style.Box]) -> Figure:
     """A frame with named boxes."""
     figure, axes = style.new(width=6.0, height=6.0 * rgb.shape[0] / rgb.shape[1] + 0.2)
-    style.picture(axes[0, 0], rgb)
-    for (name, box), colour in zip(boxes.items(), style.PALETTE, strict=False):
-        style.mark(axes[0, 0], box, colour)
-        label = {"boxstyle": "square,pad=0.15", "facecolor": colour, "edgecolor": "none"}
-        axes[0, 0].text(box[1] + 2, box[0] + 9, name, color="white", fontsize=7, bbox=label)
+    _named(style.picture(axes[0, 0], rgb), boxes)
+    return figure
+
+
+def ladder(
+    pictures: Mapping[str, np.ndarray], named: Mapping[str, Mapping[str, style.Box]], *, columns: int = 3
+) -> Figure:
+    """Versions of one crop, uint8 [H, W, 3], by title, enlarged pixel for pixel; ``named`` boxes on some of them."""
+    figure = style.strip(list(pictures.values()), list(pictures), columns=columns)
+    for title, boxes in named.items():
+        _named(figure.axes[list(pictures).index(title)], boxes)
     return figure
 
 
@@ -183,12 +199,20 @@ def pumping(changes: Mapping[str, Sequence[float]], peaks: Sequence[int]) -> Fig
     return figure
 
 
-def across_a_grid(kept: np.ndarray) -> Figure:
-    """Share of the raw steps between neighbouring columns that compression kept, by column in the 8-pixel grid."""
-    figure, axes = style.new(height=2.6)
+def across_a_grid(kept: np.ndarray, blocking: Mapping[str, float]) -> Figure:
+    """What compression kept of the steps between neighbouring columns, and how much more on the grid, by clip.
+
+    ``kept`` is the share of the raw steps by column in the 8-pixel grid; ``blocking`` that share where blocks
+    meet over the share elsewhere: above one, the grid shows.
+    """
+    figure, axes = style.new(1, 2, height=max(2.8, 0.24 * len(blocking) + 0.9))
     place = axes[0, 0]
     place.bar(range(8), kept, color=[*[style.BLUE] * 7, style.VERMILION])
-    place.set_ylim(kept.min() * 0.9, kept.max() * 1.05)
     place.set_xlabel("column of the step, modulo 8 (blocks meet at 7)")
     place.set_ylabel("share of the raw step")
+    place = axes[0, 1]
+    names = sorted(blocking, key=blocking.get)
+    place.plot([blocking[name] for name in names], names, "o", color=style.VERMILION)
+    place.axvline(1, color=style.BLACK, linewidth=0.8)
+    place.set_xlabel("share kept where blocks meet / elsewhere")
     return figure

@@ -1,4 +1,4 @@
-"""The plots of what single layers do, for the notebooks of ARCNN, DnCNN and BRNet."""
+"""The plots of what single layers do, for the notebooks of ARCNN, DnCNN, QECNN and BRNet."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ def first_steps(changes: Mapping[str, Mapping[float, Sequence[float]]]) -> Figur
         place.set(title=name, xlabel="steps of Adam")
     axes[0, 0].set_ylabel("PSNR less the input's (dB)")
     axes[0, -1].legend(loc="lower right", fontsize=8)
+    return figure
+
+
+def by_level(lines: Mapping[str, Sequence[float]], levels: Sequence[str], ylabel: str) -> Figure:
+    """One value a level of a network, on a logarithmic scale, a line for each name."""
+    figure, axes = style.new(width=6.0, height=2.8)
+    for (name, values), shape in zip(lines.items(), "osD^", strict=False):
+        axes[0, 0].plot(range(len(values)), values, f"{shape}-", label=name)
+    axes[0, 0].set(yscale="log", ylabel=ylabel)
+    axes[0, 0].set_xticks(range(len(levels)), levels)
+    axes[0, 0].legend()
     return figure
 
 

@@ -89,13 +89,16 @@ def residual(axes, change: np.ndarray, title: str, limit: float = 12.0):
     return axes.imshow(change, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
 
 
-def residuals(changes: Mapping[str, np.ndarray], *, width: float = 9.0) -> Figure:
-    """Signed luma changes [H, W] in 8-bit levels side by side, each with a colour bar of its own range."""
+def residuals(changes: Mapping[str, np.ndarray], *, limit: float | None = None, width: float = 9.0) -> Figure:
+    """Signed luma changes [H, W] in 8-bit levels side by side, each on its own scale, or all on one up to ``limit``."""
     height, across = next(iter(changes.values())).shape
     figure, axes = style.new(1, len(changes), width=width, height=0.85 * width / len(changes) * height / across + 0.4)
     for place, (title, change) in zip(axes[0], changes.items(), strict=True):
-        drawn = residual(place, change, title, limit=float(np.quantile(np.abs(change), 0.995)) or 1.0)
-        figure.colorbar(drawn, ax=place, label="levels", shrink=0.8)
+        drawn = residual(place, change, title, limit or float(np.quantile(np.abs(change), 0.995)) or 1.0)
+        if limit is None:
+            figure.colorbar(drawn, ax=place, label="levels", shrink=0.8)
+    if limit is not None:
+        figure.colorbar(drawn, ax=axes[0], label="levels", shrink=0.8)
     return figure
 
 
@@ -135,17 +138,21 @@ def beside(recorded: pandas.DataFrame, slug: str, now: pandas.DataFrame | None =
 
 def hardest(record: Mapping, table: pandas.DataFrame, clips: SequenceOf[Sequence]) -> Sequence:
     """The clip of ``clips`` with the least recorded test gain, or the least of ``table`` where none is recorded."""
-    gain = record.get("test_gain_db") or dict(zip(table["clip"], table["gain_db"], strict=True))
+    gain = record.get("test_gain_db", {})
+    if not any(clip.name in gain for clip in clips):
+        gain = dict(zip(table["clip"], table["gain_db"], strict=True))
     return min((clip for clip in clips if clip.name in gain), key=lambda clip: gain[clip.name])
 
 
-def better_or_worse(raw: np.ndarray, compressed: np.ndarray, enhanced: np.ndarray, *, width: float = 9.0) -> Figure:
-    """A frame, and where it came nearer to the raw one (blue) or went away from it (red), in 8-bit levels."""
-    before, after = (np.abs(frame.astype(np.float32) - raw).mean(2) for frame in (compressed, enhanced))
+def better_or_worse(
+    raw: np.ndarray, before: np.ndarray, after: np.ndarray, *, name: str = "compressed", width: float = 9.0
+) -> Figure:
+    """A frame, and where another came nearer to the raw one (blue) or went away from it (red), in 8-bit levels."""
+    error, error_after = (np.abs(frame.astype(np.float32) - raw).mean(2) for frame in (before, after))
     figure, axes = style.new(1, 2, width=width, height=0.45 * width * raw.shape[0] / raw.shape[1] + 0.4)
-    style.picture(axes[0, 0], compressed, "compressed")
-    limit = float(np.quantile(np.abs(after - before), 0.99)) or 1.0
-    drawn = residual(axes[0, 1], after - before, "change of the error", limit)
+    style.picture(axes[0, 0], before, name)
+    limit = float(np.quantile(np.abs(error_after - error), 0.99)) or 1.0
+    drawn = residual(axes[0, 1], error_after - error, "change of the error", limit)
     figure.colorbar(drawn, ax=axes[0], label="levels: below 0 is better", shrink=0.8)
     return figure
 

@@ -78,6 +78,17 @@ def colours(points: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
+def spread(values: Mapping[str, np.ndarray], what: str) -> Figure:
+    """For each name the share of its values that lie below one, over the values on a logarithmic axis."""
+    figure, axes = style.new(height=2.8)
+    place = axes[0, 0]
+    for (name, own), dashes in zip(values.items(), ("-", "--", "-.", ":"), strict=False):
+        place.plot(np.sort(own), np.arange(1, len(own) + 1) * 100 / len(own), linestyle=dashes, label=name)
+    place.set(xscale="log", xlabel=what, ylabel="share of crops below (%)")
+    place.legend()
+    return figure
+
+
 def _lines(place: Axes, x: np.ndarray, lines: Mapping[str, np.ndarray]) -> None:
     for (name, values), dashes in zip(lines.items(), ("-", "--", "-.", ":", (0, (5, 1, 1, 1))), strict=False):
         place.plot(x, values, linestyle=dashes, label=name)
@@ -86,10 +97,11 @@ def _lines(place: Axes, x: np.ndarray, lines: Mapping[str, np.ndarray]) -> None:
 def losses(errors: np.ndarray, values: Mapping[str, np.ndarray], slopes: Mapping[str, np.ndarray]) -> Figure:
     """The value and the slope of each loss of one sample, over its error in 0–1."""
     figure, axes = style.new(1, 2, height=3.2)
-    for place, lines, name in ((axes[0, 0], values, "loss"), (axes[0, 1], slopes, "gradient")):
+    kinds = ((axes[0, 0], values, "loss", "upper center"), (axes[0, 1], slopes, "gradient", "upper left"))
+    for place, lines, name, corner in kinds:
         _lines(place, errors, lines)
         place.set(xlabel="output − target (0–1)", ylabel=name)
-        place.legend(fontsize=8)
+        place.legend(fontsize=8, loc=corner)
     return figure
 
 
@@ -104,6 +116,31 @@ def compromise(outputs: np.ndarray, curves: Mapping[str, np.ndarray], truths: Se
     place.plot(truths, np.full(len(truths), -0.06), "|", color=style.BLACK, markersize=12, label="truths")
     place.set(xlabel="the one output given", ylabel="loss, from its least to its greatest")
     place.legend()
+    return figure
+
+
+def blind_spots(pictures: Mapping[str, np.ndarray], costs: Mapping[str, Mapping[str, float]]) -> Figure:
+    """Wrong pictures, float [3, H, W] in 0–1, the raw one first, and what each loss says of each, noise being 1.
+
+    ``costs`` gives each loss by name its values by picture, of which one is called ``noise``.
+    """
+    figure = style.new(height=4.6)[0]
+    figure.delaxes(figure.axes[0])
+    grid = figure.add_gridspec(2, len(pictures), height_ratios=[1, 1.3])
+    for column, (name, image) in enumerate(pictures.items()):
+        frame = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+        style.picture(figure.add_subplot(grid[0, column]), frame, name)
+    place, faults = figure.add_subplot(grid[1, :]), list(pictures)[1:]
+    width = 0.8 / len(faults)
+    for number, (fault, colour) in enumerate(zip(faults, style.PALETTE, strict=False)):
+        values = [own[fault] / own["noise"] for own in costs.values()]
+        at = np.arange(len(costs)) + (number - (len(faults) - 1) / 2) * width
+        place.bar(at, values, width, color=colour, label=fault)
+    place.set_xticks(range(len(costs)), costs)
+    place.set_ylabel("loss / loss of noise")
+    place.legend(ncols=len(faults), fontsize=8)
+    for side in ("top", "right"):
+        place.spines[side].set_visible(False)
     return figure
 
 

@@ -1,0 +1,226 @@
+"""What learners answer to the notebooks' exercises: notebook, exercise, right answers and the usual wrong ones.
+
+An answer is what would be typed in the exercise's cell: statements that take the place of those which bind the
+same names. It may use whatever the notebook has at that point. Of each check, every explanation of a mistake has
+to be heard by one of the wrong answers; ``by_chance`` names explanations that some data make unreachable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """Answers to one exercise, as Python source."""
+
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+    by_chance: tuple[str, ...] = ()
+
+
+EXERCISES: dict[str, dict[str, Exercise]] = {
+    "00_start_here": {
+        "Exercise 1": Exercise(
+            ("ratio = 10 ** -0.1", "ratio = 0.79"),
+            ("ratio = 10 ** -0.05", "ratio = 1.26", "ratio = 0.5"),
+        ),
+        "Exercise 2": Exercise(
+            ("peaks = [0, 4, 8]", "peaks = (0, 4, 8)"),
+            ("peaks = [1, 5, 9]", "peaks = [0, 2, 4, 6, 8]"),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "given, output = through_files(codec.FixedQP(27))\n"
+                "answer = 'grows' if (output - given).mean() > gain_in_file else 'shrinks'",
+            ),
+            (
+                "given, output = through_files(codec.FixedQP(27))\n"
+                "answer = 'shrinks' if (output - given).mean() > gain_in_file else 'grows'",
+                "answer = 'equal'",
+            ),
+        ),
+    },
+    "01_compression": {
+        "Exercise 1": Exercise(("times = 2**1.5", "times = 2.8"), ("times = 1.5", "times = 45 / 36", "times = 9")),
+        "Exercise 2": Exercise(("i_frames = 1",), ("i_frames = 0", "i_frames = 5")),
+        "Exercise 3": Exercise(('cheapest = "B"',), ('cheapest = "I"', 'cheapest = "P"')),
+        "Exercise 4": Exercise(
+            (
+                "qp_of_frame_1 = 40",
+                'c = codec.FixedQP(37, cascade="hm-16.9")\n'
+                'qp_of_frame_1 = codec.compress(source, folder / "older.mkv", c)[1].qp',
+            ),
+            ("qp_of_frame_1 = 45", "qp_of_frame_1 = 37"),
+        ),
+    },
+    "02_peak_quality_frames": {
+        "Exercise 1": Exercise(
+            ("answer = [0, 4, 8, 12]",),
+            ("answer = [1, 5, 9]", "answer = [0, 2, 4, 6, 8, 10, 12]", "answer = [0, 4, 8]"),
+        ),
+        "Exercise 2": Exercise(
+            (
+                "def nearest_peak(infos, t):\n"
+                "    return min(references.peak_frames(infos), key=lambda peak: abs(peak - t)), t",
+            ),
+            (
+                "def nearest_peak(infos, t):\n"
+                "    return t, min(references.peak_frames(infos), key=lambda peak: abs(peak - t))",
+                "def nearest_peak(infos, t):\n"
+                "    return max(peak for peak in references.peak_frames(infos) if peak <= t), t",
+                "def nearest_peak(infos, t):\n    return 8, t",
+            ),
+        ),
+        "Exercise 3": Exercise(
+            ("window = (0, 0, 4, 5, 6, 7, 8, 12, 16)",),
+            (
+                "window = (0, 0, 0, 4, 6, 8, 12, 16, 20)",
+                "window = (0, 4, 5, 6, 7, 8, 12)",
+                "window = (-4, 0, 4, 5, 6, 7, 8, 12, 16)",
+                "window = references.smgf_proposal(infos, 6)",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('missing = "the raw video"', 'missing = "Original"'),
+            ('missing = "the QPs"', 'missing = "time"'),
+        ),
+    },
+    "03_fidelity": {
+        "Exercise 1": Exercise(
+            ('name = "Jensen"', 'name = "Jensen\'s inequality"'),
+            ('name = "Cauchy-Schwarz"', 'name = "Minkowski"'),
+        ),
+        "Exercise 2": Exercise(("mean_psnr = 28.1",), ("mean_psnr = 21.1", "mean_psnr = 30")),
+        "Exercise 3": Exercise(
+            ("answer = 'above' if psnr(given[..., 1:2], truth[..., 1:2]).mean() > right else 'below'",),
+            ("answer = 'below' if psnr(given[..., 1:2], truth[..., 1:2]).mean() > right else 'above'",),
+        ),
+    },
+    "06_training": {
+        "Exercise 1": Exercise(
+            ("r = method.recipe(1, 'course')\ncrops_seen = r.steps * r.batch",),
+            ("crops_seen = method.recipe(1, 'course').steps", "crops_seen = method.recipe(1, 'course').clips"),
+        ),
+        "Exercise 2": Exercise(("at_zero = 0.001",), ("at_zero = 0", "at_zero = 1e-6")),
+        "Exercise 3": Exercise(
+            ("r = method.recipe(1, 'course')\nfirst_rate = r.learning_rate / r.warmup",),
+            ("first_rate = method.recipe(1, 'course').learning_rate", "first_rate = 0"),
+        ),
+        "Exercise 4": Exercise(
+            ("each, raise_rate = 16, False",),
+            ("each, raise_rate = 64, True", "each, raise_rate = 16, True", "each, raise_rate = 64, False"),
+        ),
+    },
+    "07_inference": {
+        "Exercise 1": Exercise(("most_held = 9",), ("most_held = 3", "most_held = 8", "most_held = 5")),
+        "Exercise 2": Exercise(
+            ("number_of_tiles = 45",),
+            ("number_of_tiles = 40", "number_of_tiles = 14", "number_of_tiles = 32"),
+        ),
+        "Exercise 3": Exercise(
+            ("gain_if_equal = 0", "gain_if_equal = 0.0"), ("gain_if_equal = 0.1", "gain_if_equal = -0.1")
+        ),
+        "Exercise 4": Exercise(('choice = "nothing"',), ('choice = "ensemble"', 'choice = "tile"')),
+    },
+    "10_arcnn": {
+        "Exercise 1": Exercise(("weights = 15552",), ("weights = 5184", "weights = 15616", "weights = 64")),
+        "Exercise 2": Exercise(("width = 19",), ("width = 22", "width = 21", "width = 9")),
+        "Exercise 3": Exercise(
+            (
+                "share = (frame < 0.5).float().mean().item()",
+                "share = float((frame - 0.5).relu().eq(0).double().mean())",
+            ),
+            (
+                "share = (frame >= 0.5).float().mean().item()",
+                "share = 100 * (frame < 0.5).float().mean().item()",
+                "share = 0",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('picture = "black"',), ('picture = "the frame"', 'picture = "noise"', 'picture = "red"')
+        ),
+    },
+    "11_dncnn": {
+        "Exercise 1": Exercise(
+            ('layer = "tail"', 'layer = "self.tail"'), ('layer = "head"', 'layer = "body"', 'layer = "x"')
+        ),
+        "Exercise 2": Exercise(("width = 41",), ("width = 60", "width = 40", "width = 20")),
+        "Exercise 3": Exercise(('same_in = "train"',), ('same_in = "eval"', 'same_in = "both"', 'same_in = "neither"')),
+    },
+    "12_qecnn": {
+        "Exercise 1": Exercise(("width = 21",), ("width = 25", "width = 17", "width = 9")),
+        "Exercise 2": Exercise(
+            (
+                "def without_sharing(frame):\n"
+                "    i_features = both = frame[None]\n"
+                "    for i_level, b_level in zip(network.i_branch, network.b_branch):\n"
+                "        i_features, b_features = i_level(i_features), b_level(both)\n"
+                "        both = torch.cat((0 * i_features, b_features), dim=1)\n"
+                "    return frame + network.tail(torch.cat((i_features, b_features), dim=1))[0]",
+            ),
+            (
+                "def without_sharing(frame):\n    return network(frame[None, None])[0]",
+                "def without_sharing(frame):\n    return frame + parts['from the B branch']",
+                "def without_sharing(frame):\n    return frame + parts['from the I branch']",
+                "def without_sharing(frame):\n    return frame",
+            ),
+        ),
+        "Exercise 3": Exercise(('layers = "the tail"',), ('layers = "all"', 'layers = "none"', 'layers = "the first"')),
+    },
+    "13_mfqe": {
+        "Exercise 1": Exercise(
+            ("window = (4, 6, 8)", "window = [4, 6, 8]"),
+            ("window = (5, 6, 7)", "window = (0, 6, 8)", "window = (4, 6, 10)"),
+        ),
+        "Exercise 2": Exercise(("pixels = 1",), ("pixels = 0.5", "pixels = 2", "pixels = 8", "pixels = 16")),
+        "Exercise 3": Exercise(
+            (
+                "def enlarged(flow):\n    return upsample_flow(flow)",
+                "def enlarged(flow):\n    return 2 * F.interpolate(flow, scale_factor=2)",
+            ),
+            (
+                "def enlarged(flow):\n    return 2 * flow",
+                "def enlarged(flow):\n    return F.interpolate(flow, scale_factor=2)",
+                "def enlarged(flow):\n    return F.interpolate(flow, scale_factor=2) / 2",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('known_at = "t"', 'known_at = "frame t"'),
+            ('known_at = "the peak"', 'known_at = "both"'),
+        ),
+    },
+    "46_ivp_tencent": {
+        "Exercise 1": Exercise(("channels = 48",), ("channels = 12", "channels = 16", "channels = 3")),
+        "Exercise 2": Exercise(("width = 78",), ("width = 39", "width = 46", "width = 20")),
+        "Exercise 3": Exercise(
+            (
+                "def shifted_back(s):\n    return shifted(enhanced(shifted(frame, s)), -s)",
+                "def shifted_back(s):\n"
+                "    moved = torch.roll(frame, s, dims=-1)\n"
+                "    return torch.roll(network(moved[None, None])[0], -s, dims=-1)",
+            ),
+            (
+                "def shifted_back(s):\n    return shifted(enhanced(shifted(frame, s)), s)",
+                "def shifted_back(s):\n    return enhanced(shifted(frame, s))",
+                "def shifted_back(s):\n    return enhanced(shifted(shifted(frame, s), -s))",
+                "def shifted_back(s):\n    return shifted(enhanced(frame), s)",
+            ),
+        ),
+        "Exercise 4": Exercise(("smallest = 2",), ("smallest = 1", "smallest = 4", "smallest = 3")),
+    },
+    "50_track1_leaderboard": {
+        "Exercise 1": Exercise(("value = 0.9",), ("value = 0.8", "value = 0.5")),
+        "Exercise 2": Exercise(
+            ("clip = recorded.groupby('clip')['gain_db'].mean().idxmin()",),
+            (
+                "clip = recorded.groupby('clip')['gain_db'].mean().idxmax()",
+                "clip = recorded.groupby('method')['gain_db'].mean().idxmin()",
+            ),
+        ),
+        "Exercise 3": Exercise(
+            ('reason = "the clips"', 'reason = "other videos"', 'reason = "LDV is another test set"'),
+            ('reason = "the encoder"', 'reason = "their networks are larger"', 'reason = "time"'),
+        ),
+    },
+}
