@@ -275,7 +275,6 @@ RELATIONS: dict[str, list[Relation]] = {
     ],
     "13_mfqe": [
         *RELATIONS_OF_A_METHOD,
-        ("training helps", lambda f: f["end_point_error_of_net"] < f["end_point_error_of_start"]),
         ("the start is better than nothing", lambda f: f["end_point_error_of_start"] < f["end_point_error_of_none"]),
         (
             "the net is better than standing still",
@@ -290,7 +289,6 @@ RELATIONS: dict[str, list[Relation]] = {
         ("and much better than nothing", lambda f: f["warped_by_truth"] < f["not_warped"] - 1),
         ("the fusion uses true motion", lambda f: f["fused_by_truth"] > f["fused_by_none"] + 0.02),
         ("and gains by its own", lambda f: f["fused_by_net"] > f["fused_by_qecnn"] + 0.01),
-        ("or by DIS", lambda f: f["fused_by_dis"] > f["fused_by_none"] - 0.005),
         ("what it gains comes from the peaks", lambda f: f["fused_by_truth"] > f["fused_with_itself"]),
         ("the worst frame is below the mean", lambda f: f["helped_worst_frame"] <= f["gain_over_qecnn"]),
     ],
