@@ -164,6 +164,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "cost_of_slip": (0.3, 3.0),
         "gain": (0.2, 0.9),
         "gain_over_qecnn": (0.01, 0.5),
+        "fused_by_dis": (0.2, 0.6),
     },
     "46_ivp_tencent": {
         **OF_A_METHOD,
