@@ -353,10 +353,12 @@ def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, met
 DISTRIBUTED = """
 import sys
 from pathlib import Path
-from tests.unit.test_training import RECIPE, training
+from tests.unit.test_training import EXACT_RECIPE, training
 from venh_lib import dataset, methods
-training(methods.get("ivp_tencent"), Path(sys.argv[1]), dataset.sample_set("train", limit=2), RECIPE).run()
+training(methods.get("ivp_tencent"), Path(sys.argv[1]), dataset.sample_set("train", limit=2), EXACT_RECIPE).run()
 """
+# bf16 rounds a batch otherwise than its halves, and Adam makes whole steps of such differences.
+EXACT_RECIPE = replace(RECIPE, precision="fp32")
 
 
 def test_two_processes_train_as_one_does(tmp_path, clips):
@@ -368,9 +370,9 @@ def test_two_processes_train_as_one_does(tmp_path, clips):
                "--num_cpu_threads_per_process", "1", "--main_process_port", "0",
                str(script), str(tmp_path / "two")]  # fmt: skip
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=200)
-    training(methods.get("ivp_tencent"), tmp_path / "one", clips).run()
+    training(methods.get("ivp_tencent"), tmp_path / "one", clips, EXACT_RECIPE).run()
     one, _ = checkpoints.read_tensors(tmp_path / "one" / "state.safetensors")
     two, metadata = checkpoints.read_tensors(tmp_path / "two" / "state.safetensors")
     assert json.loads(metadata["venh"])["progress"]["step"] == RECIPE.steps
     for name in (n for n in one if n.startswith("network.")):
-        torch.testing.assert_close(two[name], one[name], atol=2e-4, rtol=0)
+        torch.testing.assert_close(two[name], one[name], atol=2e-5, rtol=0)
