@@ -79,6 +79,7 @@ PACKAGES = {
         Package("lomiri-wallpapers-20.04", "20.04.0-2", "Debian", "deb"),
         Package("mate-backgrounds", "1.26.0-1", "Debian", "deb"),
         Package("plasma-workspace-wallpapers", "4:5.27.5-2", "Debian", "deb"),
+        Package("lxqt-themes", "1.2.0-1", "Debian", "deb"),
         Package("scikit-image", "0.26.0", "PyPI", "wheel"),
         Package("scikit-learn", "1.9.1", "PyPI", "wheel"),
         Package("moviepy", "2.2.1", "PyPI", "sdist"),
@@ -95,7 +96,8 @@ PACKAGES = {
 }
 
 LOMIRI, LOMIRI_20, MATE = "lomiri-wallpapers-16.04", "lomiri-wallpapers-20.04", "mate-backgrounds"
-PLASMA, SKIMAGE, SKLEARN = "plasma-workspace-wallpapers", "scikit-image", "scikit-learn"
+PLASMA, LXQT = "plasma-workspace-wallpapers", "lxqt-themes"
+SKIMAGE, SKLEARN = "scikit-image", "scikit-learn"
 BACKGROUNDS, SA4, GPL2 = "usr/share/backgrounds", "CC-BY-SA-4.0", "GPL-2.0-or-later"
 
 
@@ -110,6 +112,11 @@ def _mate(title: str, category: str, author: str) -> Photo:
 def _plasma(title: str, category: str, author: str) -> Photo:
     path = f"usr/share/wallpapers/{title}/contents/images/2560x1600.jpg"
     return Photo(PLASMA, path, title, category, author, "LGPL-3.0")
+
+
+def _lxqt(file: str, title: str, category: str) -> Photo:
+    # The package's wallpapers/License names stefonarch as the author of these, and CC BY-SA 3.0 for the folder.
+    return Photo(LXQT, f"usr/share/lxqt/wallpapers/{file}", title, category, "stefonarch", "CC-BY-SA-3.0")
 
 
 def _skimage(file: str, category: str, author: str, licence: str) -> Photo:
@@ -156,6 +163,14 @@ PHOTOS = (
     _plasma("OneStandsOut", "close-up", "Risto Saukonpää"),
     _plasma("Path", "scenery", "Risto Saukonpää"),
     _plasma("summer_1am", "scenery", "Risto Saukonpää"),
+    _lxqt("after-the-rain.jpg", "After the rain", "scenery"),
+    _lxqt("appleflower.png", "Appleflower", "close-up"),
+    _lxqt("beam.png", "Beam", "scenery"),
+    _lxqt("butterfly.png", "Butterfly", "animal"),
+    _lxqt("drop.png", "Drop", "close-up"),
+    _lxqt("flowers.png", "Flowers", "park"),
+    _lxqt("fog.jpg", "Fog", "scenery"),
+    _lxqt("this-is-not-windows.jpg", "This is not windows", "scenery"),
     _skimage("astronaut.png", "human", "NASA", "Public domain"),
     _skimage("camera.png", "human", "Lav Varshney", "CC0-1.0"),
     _skimage("chelsea.png", "animal", "Stefan van der Walt", "CC0-1.0"),
@@ -165,6 +180,14 @@ PHOTOS = (
     _skimage("grass.png", "close-up", "CC0Textures", "CC0-1.0"),
     _skimage("gravel.png", "close-up", "CC0Textures", "CC0-1.0"),
     _skimage("hubble_deep_field.jpg", "scenery", "NASA", "Public domain"),
+    Photo(
+        "visp-images-data",
+        "usr/share/visp-images-data/ViSP-images/faces/1280px-Solvay_conference_1927.png",
+        "Solvay Conference 1927",
+        "human",
+        "Benjamin Couprie",
+        "Public domain",
+    ),
     Photo(SKLEARN, "sklearn/datasets/images/china.jpg", "China", "city", "danielbuechele", "CC-BY-2.0"),
     Photo(
         SKLEARN,
@@ -377,5 +400,6 @@ LEFT_OUT = (
     ("forensics-samples-files, movie2", "a screen recording"),
     ("psychopy, default.mp4, testMovie.mp4", "256x256 and 352x288: too small to be downscaled"),
     ("scikit-image, moon.png, motorcycle_left.png, coins.png", "no licence stated"),
+    ("lxqt-themes, Valendas.png, cloud.png, Butterfly-Kenneth-Wimer.jpg", "the package's License does not name them"),
     ("the other pictures of the wallpaper packages", "graphics, not photographs"),
 )

@@ -27,9 +27,11 @@ class Colour:
     """One draw of the colour augmentation of coded pairs, in YCbCr, the same for both sides.
 
     A net trained on a few hundred clips learns their colours; flipping the sign of Cb and Cr,
-    swapping them and shifting luma by up to ±0.1 takes that short cut away.
+    swapping them, turning luma into its negative and shifting it by up to ±0.1 takes that short cut away.
+    A codec treats a picture and its negative alike.
     """
 
+    negative: bool
     flip_cb: bool
     flip_cr: bool
     swap: bool
@@ -38,16 +40,21 @@ class Colour:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Colour:
         """Every combination equally likely, the luma shift uniform."""
-        flip_cb, flip_cr, swap = rng.random(3) < 0.5
-        return cls(bool(flip_cb), bool(flip_cr), bool(swap), int(rng.integers(-LUMA_SHIFT, LUMA_SHIFT + 1)))
+        switches = (bool(wanted) for wanted in rng.random(4) < 0.5)
+        return cls(*switches, int(rng.integers(-LUMA_SHIFT, LUMA_SHIFT + 1)))
 
     def __call__(self, luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The planes, uint8, with this draw applied; chroma is mirrored about its neutral value 128."""
+        """The planes, uint8, with this draw applied.
+
+        Chroma is mirrored about its neutral value 128, luma about the middle of 16–235.
+        """
         cb = _mirror(cb) if self.flip_cb else cb
         cr = _mirror(cr) if self.flip_cr else cr
         if self.swap:
             cb, cr = cr, cb
-        return np.clip(luma.astype(np.int16) + self.luma, 0, 255).astype(np.uint8), cb, cr
+        luma = luma.astype(np.int16)
+        luma = (16 + 235 - luma if self.negative else luma) + self.luma
+        return np.clip(luma, 0, 255).astype(np.uint8), cb, cr
 
 
 def _mirror(chroma: np.ndarray) -> np.ndarray:

@@ -10,17 +10,22 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from venh_lib.collage import Collage
 from venh_lib.errors import DataError
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A photo resized to ``width`` x ``height`` pixels, with ``unsharp`` times its finest detail added."""
+    """A photo resized to ``width`` x ``height`` pixels, with ``unsharp`` times its finest detail added.
+
+    A ``collage`` is painted over it.
+    """
 
     photo: Path
     width: int
     height: int
     unsharp: float = 0.0
+    collage: Collage | None = None
 
 
 @lru_cache(maxsize=4096)
@@ -75,6 +80,8 @@ def resized(picture: Picture) -> np.ndarray:
     if picture.unsharp:
         blurred = cv2.GaussianBlur(pixels, (0, 0), 1.0)
         pixels = cv2.addWeighted(pixels, 1 + picture.unsharp, blurred, -picture.unsharp, 0)
+    if picture.collage:
+        pixels = picture.collage.painted_on(pixels)
     return pixels
 
 

@@ -166,7 +166,8 @@ class Scene:
     """Everything that a clip is rendered from: numbers and the photos' paths, no pixels.
 
     ``movement`` is a key of MOVEMENTS; ``shutter`` the share of a frame's time that the shutter is open;
-    ``noise`` the standard deviation in 8-bit luma steps, ``noise_blur`` its blur in pixels.
+    ``softness`` the standard deviation in pixels of the lens's blur; ``noise`` that of the sensor's noise in
+    8-bit luma steps, ``noise_blur`` the noise's blur in pixels.
     """
 
     seed: int
@@ -178,6 +179,7 @@ class Scene:
     camera: Placement
     layers: tuple[Layer, ...]
     shutter: float
+    softness: float
     noise: float
     noise_blur: float
     saturation: float
@@ -189,7 +191,8 @@ class Scene:
         return {
             "seed": str(self.seed),
             "background": f"{self.background.photo.name} at {self.background.width}x{self.background.height}"
-            + (f", unsharp {self.background.unsharp:.2f}" if self.background.unsharp else ""),
+            + (f", unsharp {self.background.unsharp:.2f}" if self.background.unsharp else "")
+            + (", painted over" if self.background.collage else ""),
             "camera": f"{self.movement}, {np.hypot(*self.camera.velocity):.2f} px a frame"
             + "".join(
                 f", {name}" for name in ("zoom", "turn", "shake", "warp") if getattr(self.camera, name)
@@ -200,6 +203,7 @@ class Scene:
             )
             or "none",
             "shutter": f"{self.shutter:.1f} of a frame",
+            "softness": f"{self.softness:.2f} px",
             "noise": f"{self.noise:.2f}",
             "colour": f"saturation {self.saturation:.2f}, gamma {self.gamma:.2f}",
         }
@@ -249,6 +253,8 @@ class Scene:
             frame = self._instant(colours, times[0])
             for time in times[1:]:
                 frame += self._instant(colours, time)
+            if self.softness:
+                frame = cv2.GaussianBlur(frame, (0, 0), self.softness)
             luma, *chroma = cv2.split(cv2.transform(frame / np.float32(len(times)), RGB_TO_YCBCR))
             half = (self.width // 2, self.height // 2)
             parts = [luma, *(cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in chroma)]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from venh_lib.collage import Collage
 from venh_lib.errors import DataError, SettingError
 from venh_lib.photos import Picture, detail, photo_size
 from venh_lib.scenes import Layer, Placement, Scene, Shape, Wave
@@ -20,11 +21,20 @@ from venh_lib.scenes import Layer, Placement, Scene, Shape, Wave
 MOVEMENTS = {"still": (0.25, (0.0, 0.0)), "slow": (0.40, (0.05, 1.2)), "fast": (0.35, (1.0, 8.0))}
 LAYER_COUNT_CHANCES = (0.25, 0.25, 0.20, 0.15, 0.15)
 SHARPENED_CHANCE = 0.25
+# Chance that the background is turned, and by how much at most (radians): a photo seen upright in every clip
+# is learnt by heart. It is stretched for the same reason, by up to this much (natural logarithm).
+TILTED_CHANCE, TILT = 0.5, 0.8
+STRETCH = 0.25
+# Chance that shapes are painted over the background, and how many for each 100,000 pixels.
+COLLAGE_CHANCE, COLLAGE_SHAPES = 0.4, (8.0, 120.0)
 SHUTTERS = (0.0, 0.3, 0.6)
+# Chance that a clip has any, and range. Footage that was scaled down is often soft and nearly free of noise.
+SOFT_CHANCE, SOFTNESS = 0.5, (0.3, 1.2)
+NOISY_CHANCE, NOISE = 0.4, (0.2, 1.8)
 # Of so many places drawn in a photo the one with most detail is used: much of a photo is sky or out of focus.
 PLACES = 4
 # Part of every synthesised clip's cache key: raise it whenever the same seed gives other pixels.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +93,11 @@ def draw_scene(seed: int, photos: Sequence[Path], frames: int = 33, width: int =
         camera=camera,
         layers=tuple(_draw_layer(rng, others, frames, width, height) for _ in range(count)),
         shutter=float(rng.choice(SHUTTERS)),
-        noise=float(rng.uniform(0, 2.2)),
+        softness=float(rng.uniform(*SOFTNESS)) if rng.random() < SOFT_CHANCE else 0.0,
+        noise=float(rng.uniform(*NOISE)) if rng.random() < NOISY_CHANCE else 0.0,
         noise_blur=float(rng.uniform(0.3, 0.7)),
         saturation=float(rng.uniform(0.3, 1.4)),
-        gamma=float(np.exp(rng.uniform(-0.35, 0.35))),
+        gamma=float(np.exp(rng.uniform(-0.5, 0.5))),
     )
 
 
@@ -101,6 +112,7 @@ def _draw_background(
         anchor=((width - 1) / 2, (height - 1) / 2),
         velocity=_draw_velocity(rng, movement),
         middle=(frames - 1) / 2,
+        angle=float(rng.uniform(-TILT, TILT)) if rng.random() < TILTED_CHANCE else 0.0,
         turn=0.0 if still or rng.random() > 0.3 else float(rng.uniform(-1, 1) * (0.004 if fast else 0.0015)),
         zoom=0.0 if still or rng.random() > 0.35 else float(rng.uniform(-1, 1) * (0.005 if fast else 0.002)),
         shake=() if still or rng.random() > 0.4 else _draw_shake(rng),
@@ -109,7 +121,11 @@ def _draw_background(
     low, high = _extent(placed, frames, width, height)
     narrowest, widest = (430, 800) if sharpened else (520, 1800)
     drawn = np.exp(rng.uniform(np.log(narrowest), np.log(widest))) * width / 416
-    picture = _fitted(photo, drawn, (high - low) + 2, (width, height), float(rng.uniform(0.3, 1.5)) * sharpened)
+    unsharp = float(rng.uniform(0.3, 1.5)) * sharpened
+    picture = _fitted(photo, drawn, (high - low) + 2, (width, height), unsharp, _draw_stretch(rng))
+    if rng.random() < COLLAGE_CHANCE:
+        density = float(np.exp(rng.uniform(*np.log(COLLAGE_SHAPES))))
+        picture = replace(picture, collage=Collage(int(rng.integers(2**31)), density))
     spare = np.array([picture.width - 1, picture.height - 1]) - (high - low)
     # A path longer than the photo is centred; beyond the border the photo goes on as its mirror image.
     starts = [np.where(spare > 0, rng.random(2) * spare, spare / 2) for _ in range(PLACES)]
@@ -127,7 +143,8 @@ def _draw_layer(rng: np.random.Generator, photos: list[Path], frames: int, width
     )
     photo = photos[int(rng.integers(len(photos)))]
     side = 2 * shape.half + 1
-    picture = _fitted(photo, rng.uniform(300, 1200) * width / 416, np.array([side, side]), (width, height), 0.0)
+    drawn, needed = rng.uniform(300, 1200) * width / 416, np.array([side, side])
+    picture = _fitted(photo, drawn, needed, (width, height), 0.0, _draw_stretch(rng))
     corners = rng.integers(0, [picture.width - side + 1, picture.height - side + 1], (PLACES, 2))
     corner = max(corners, key=lambda corner: detail(picture, *corner, *(corner + side)))
     placement = Placement(
@@ -192,13 +209,22 @@ def _extent(placed: Placement, frames: int, width: int, height: int) -> tuple[np
     return seen.min(axis=1) - reach, seen.max(axis=1) + reach
 
 
-def _fitted(photo: Path, drawn: float, needed: np.ndarray, window: tuple[int, int], unsharp: float) -> Picture:
-    """The photo at the drawn width, or wider where ``needed`` (x, y) asks for it, but never enlarged."""
+def _draw_stretch(rng: np.random.Generator) -> np.ndarray:
+    """Factors (x, y) on a picture's size whose product is 1."""
+    stretch = rng.uniform(-STRETCH, STRETCH)
+    return np.exp([stretch / 2, -stretch / 2])
+
+
+def _fitted(
+    photo: Path, drawn: float, needed: np.ndarray, window: tuple[int, int], unsharp: float, stretch: np.ndarray
+) -> Picture:
+    """The photo at the drawn width, stretched, or larger where ``needed`` (x, y) asks for it, but never enlarged."""
     native = photo_size(photo)
     if native[0] < window[0] or native[1] < window[1]:
         raise DataError(
             f"{photo} is {native[0]}x{native[1]} pixels; a photo must be at least {window[0]}x{window[1]}, "
             "the size of the clip. Leave it out."
         )
-    scale = min(max(drawn / native[0], *(needed / native)), 1.0)
-    return Picture(photo, round(native[0] * scale), round(native[1] * scale), unsharp)
+    scales = stretch * max(drawn / native[0], *(needed / native / stretch))
+    scales = scales * min(1.0, 1 / scales.max())
+    return Picture(photo, *(round(side) for side in native * scales), unsharp)

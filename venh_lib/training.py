@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState, is_initialized
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
 from tqdm import tqdm
@@ -139,9 +140,7 @@ class Training:
     ) -> None:
         device = device or devices.pick_device()
         precision = devices.resolve_precision(device, recipe.precision)
-        self.accelerator = Accelerator(
-            cpu=device.type == "cpu", mixed_precision="no" if precision == "fp32" else precision, split_batches=True
-        )
+        self.accelerator = _accelerator(device, precision)
         self.method, self.track, self.recipe, self.scale, self.seed = method, track, recipe, scale, seed
         self.folder, self.validation, self.show = Path(folder), validation, progress
         self.precision = precision
@@ -353,6 +352,15 @@ class Training:
         _trim_log(self.folder / "log.jsonl", self.progress.step)
 
 
+def _accelerator(device: torch.device, precision: str) -> Accelerator:
+    """Accelerate for one training, whatever the precision of an earlier one in this process."""
+    mixed_precision = "no" if precision == "fp32" else precision
+    if is_initialized() and AcceleratorState().mixed_precision != mixed_precision:
+        # The precision is kept in a singleton that refuses another; its processes and device stay.
+        AcceleratorState._reset_state()
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision, split_batches=True)
+
+
 def _as_made(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """``Crops`` stacks the samples of a batch itself."""
     return batch
@@ -424,9 +432,7 @@ def validation_frames(length: int) -> list[int]:
 def validation_gains(
     network: nn.Module, method: Method, sequences: SequenceOf[Sequence], device: torch.device, precision: str = "fp32"
 ) -> dict[str, float]:
-    """Mean RGB PSNR gain in dB on a few frames of each sequence, by name of the sequence.
-
-    """
+    """Mean RGB PSNR gain in dB on a few frames of each sequence, by name of the sequence."""
     training = network.training
     network.eval()
     gains = {}

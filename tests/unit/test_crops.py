@@ -87,19 +87,25 @@ def test_without_augmentation_the_pixels_are_the_frames(sequence):
 
 
 def test_every_flip_and_colour_is_drawn():
-    draws = {(c.flip_cb, c.flip_cr, c.swap) for c in (Colour.draw(np.random.default_rng(k)) for k in range(100))}
-    assert len(draws) == 8
+    colours = (Colour.draw(np.random.default_rng(k)) for k in range(200))
+    assert len({(c.negative, c.flip_cb, c.flip_cr, c.swap) for c in colours}) == 16
 
 
 def test_colour_keeps_neutral_chroma_and_shifts_luma():
     luma, neutral = np.full((2, 2), 100, np.uint8), np.full((1, 1), 128, np.uint8)
-    shifted, cb, cr = Colour(True, True, True, 10)(luma, neutral, neutral)
+    shifted, cb, cr = Colour(False, True, True, True, 10)(luma, neutral, neutral)
     assert (shifted == 110).all() and cb == 128 and cr == 128
+
+
+def test_the_negative_of_limited_range_stays_in_it():
+    luma, neutral = np.array([[16, 100], [125, 235]], np.uint8), np.full((1, 1), 128, np.uint8)
+    negative, _, _ = Colour(True, False, False, False, 0)(luma, neutral, neutral)
+    assert negative.tolist() == [[235, 151], [126, 16]]
 
 
 def test_colour_swaps_and_mirrors():
     luma, cb, cr = np.zeros((2, 2), np.uint8), np.full((1, 1), 100, np.uint8), np.full((1, 1), 0, np.uint8)
-    _, first, second = Colour(True, True, True, 0)(luma, cb, cr)
+    _, first, second = Colour(False, True, True, True, 0)(luma, cb, cr)
     assert first == 255 and second == 156
 
 

@@ -63,6 +63,13 @@ def training(method, folder, clips, recipe=RECIPE, seed=0):
     )  # fmt: skip
 
 
+def test_one_process_trains_in_one_precision_after_another(tmp_path, clips, method):
+    for number, precision in enumerate(("bf16", "fp32", "bf16")):
+        run = training(method, tmp_path / str(number), clips, replace(RECIPE, precision=precision, steps=1))
+        run.run()
+        assert run.accelerator.mixed_precision == precision.replace("fp32", "no")
+
+
 def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
     path = training(methods.get("ivp_tencent"), tmp_path, clips).run()
     record = checkpoints.provenance(path)

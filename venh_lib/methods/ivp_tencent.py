@@ -101,7 +101,7 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 _FROZEN = ("sub_mean.", "add_mean.")
 
 _COURSE = Recipe(
-    steps=26_000,
+    steps=44_000,
     batch=16,
     crop=80,
     loss=L1(),
@@ -110,7 +110,7 @@ _COURSE = Recipe(
     warmup=100,
     schedule=Cosine(0.01),
     clip_norm=0.5,
-    clips=560,
+    clips=840,
     places=3,
     frozen=_FROZEN,
 )
