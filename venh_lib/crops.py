@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Sampler
 
 from venh_lib.colour import crop_planes, join_planes, planes_to_channels, split_planes
 from venh_lib.dataset import Sequence
@@ -239,3 +239,16 @@ class Crops(Dataset):
         window = (draw.left, draw.top, draw.left + self.side, draw.top + self.side)
         flow, valid = self._scenes[draw.clip].motion(draw.outputs[0], s, window)
         return draw.turn.of_flow(torch.from_numpy(flow).permute(2, 0, 1)), draw.turn(torch.from_numpy(valid))
+
+
+class Range(Sampler):
+    """Sample numbers ``first`` … ``last − 1`` in order: the randomness lies in the samples themselves."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first, self.last = first, last
+
+    def __iter__(self):
+        return iter(range(self.first, self.last))
+
+    def __len__(self) -> int:
+        return self.last - self.first

@@ -24,7 +24,7 @@ from venh_lib.inference import Inference, enhance_frames
 from venh_lib.methods import METHODS
 from venh_lib.methods.method import Method
 from venh_lib.metrics.fidelity import Fidelity, FidelityMeter
-from venh_lib.training import validation_gains
+from venh_lib.validation import validation_gains
 from venh_lib.video import Frames
 
 COLUMNS = (*results.COLUMNS, "category", "pqf_gain_db", "non_pqf_gain_db")

@@ -6,11 +6,8 @@ and ``best.json`` (the weights that did best on the validation clips, and their 
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import platform
-import subprocess
 import time
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
@@ -21,34 +18,22 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
 from torch import nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from venh_lib import __version__, checkpoints, dataset, devices, settings
-from venh_lib.crops import Crops
+from venh_lib import checkpoints, dataset, devices, origin
+from venh_lib.crops import Crops, Range
 from venh_lib.dataset import Sequence
-from venh_lib.errors import CheckpointError, TrainingError
+from venh_lib.errors import TrainingError
 from venh_lib.files import write_atomically, writing
 from venh_lib.methods import METHODS
 from venh_lib.methods.method import Method
-from venh_lib.metrics.fidelity import psnr
+from venh_lib.optimisation import Average, clip_adaptively
 from venh_lib.recipes import Recipe
+from venh_lib.starts import run_folder, start_checkpoint, start_from
+from venh_lib.validation import validation_gains
 
-VALIDATION_FRAMES = 8
 LOG_EVERY = 20
-
-
-class Range(Sampler):
-    """Sample numbers ``first`` … ``last − 1`` in order: the randomness lies in the samples themselves."""
-
-    def __init__(self, first: int, last: int) -> None:
-        self.first, self.last = first, last
-
-    def __iter__(self):
-        return iter(range(self.first, self.last))
-
-    def __len__(self) -> int:
-        return self.last - self.first
 
 
 class Objective(nn.Module):
@@ -67,40 +52,6 @@ class Objective(nn.Module):
         if hasattr(self.network, "training_loss"):
             return self.network.training_loss(samples, step, self.recipe.steps, self.recipe.loss)
         return self.recipe.loss(self.network(samples["lq"]), samples["gt"])
-
-
-class Average:
-    """Exponential moving average of a network's weights and buffers.
-
-    The decay grows from 0 to its final value over the first steps, so that the average forgets the
-    initial weights even in a short training.
-    """
-
-    def __init__(self, network: nn.Module, decay: float) -> None:
-        self.network = copy.deepcopy(network).eval().requires_grad_(False)
-        self.decay = decay
-
-    @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
-        """Move towards ``network`` after its step number ``step`` (0-based)."""
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for mean, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, 1 - decay)
-            else:
-                mean.copy_(value)
-
-
-@torch.no_grad()
-def clip_adaptively(parameters: SequenceOf[nn.Parameter], limit: float, epsilon: float = 1e-3) -> None:
-    """Scale each output unit's gradient down to ``limit`` × the norm of its weights (report §4.7, its [8])."""
-    for parameter in parameters:
-        if parameter.grad is None:
-            continue
-        dims = tuple(range(1, parameter.ndim)) if parameter.ndim > 1 else (0,)
-        weight = torch.linalg.vector_norm(parameter, dim=dims, keepdim=True).clamp_min(epsilon)
-        gradient = torch.linalg.vector_norm(parameter.grad, dim=dims, keepdim=True).clamp_min(1e-12)
-        parameter.grad.mul_((limit * weight / gradient).clamp_max(1.0))
 
 
 @dataclass
@@ -156,7 +107,7 @@ class Training:
         network = method.build(recipe.preset)
         for prefix, slug in recipe.start:
             source = start_checkpoint(METHODS[slug], track, scale, seed, recipe.preset)
-            _start_from(network, prefix, METHODS[slug], recipe.preset, source)
+            start_from(network, prefix, METHODS[slug], recipe.preset, source)
         for name, parameter in network.named_parameters():
             if name.startswith(recipe.frozen):
                 parameter.requires_grad_(False)
@@ -293,9 +244,9 @@ class Training:
             "recipe": repr(self.recipe),
             "validation_gain_db": {name: round(gain, 4) for name, gain in gains.items()},
             "data": dataset.manifest_hash() if self.scale != "paper" else "LDV",
-            "code": code_version(),
+            "code": origin.code_version(),
             "seconds": round(self.progress.seconds, 1),
-            "machine": machine(self.accelerator.device),
+            "machine": origin.machine(self.accelerator.device),
             "processes": self.accelerator.num_processes,
             "command": f"venh train {self.method.slug} --track {self.track} --scale {self.scale} --seed {self.seed}",
         }
@@ -382,106 +333,6 @@ def _logged_step(line: str) -> float:
         return json.loads(line)["step"]
     except json.JSONDecodeError:  # the last line of a process that was killed while writing it
         return math.inf
-
-
-def start_checkpoint(method: Method, track: int, scale: str, seed: int, preset: str) -> Path:
-    """The checkpoint of ``method`` at ``preset`` that another method's training starts from.
-
-    The shipped one comes first, so that a training gives the same weights on every machine; at `paper` scale
-    the learner's own training does (same scale and seed, in its usual folder): what is shipped is smaller.
-    Raises TrainingError that says what to train when there is neither, CheckpointError when one is altered.
-    """
-    own, shipped = run_folder(method, track, scale, seed) / "best.safetensors", checkpoints.shipped(method, track)
-    for path in (own, shipped) if scale == "paper" else (shipped, own):
-        if path.is_file() and checkpoints.provenance(path)["preset"] == preset and _has_ended(path):
-            return path
-    raise TrainingError(
-        f"this training starts from {method.slug} at preset {preset!r}; expected a checkpoint of that preset, of a "
-        f"training that has ended, found none in {own} and {shipped}; train it first: "
-        f"venh train {method.slug} --track {track} --scale {scale}{f' --seed {seed}' if seed else ''}"
-    )
-
-
-def _has_ended(best: Path) -> bool:
-    """Whether the training that keeps its best weights in ``best`` took all its steps; true of shipped weights."""
-    state = best.with_name("state.safetensors")
-    if not state.is_file():
-        return True
-    _, metadata = checkpoints.read_tensors(state)
-    return json.loads(metadata["venh"])["progress"]["step"] >= checkpoints.provenance(best)["steps"]
-
-
-def _start_from(network: nn.Module, prefix: str, method: Method, preset: str, source: Path) -> None:
-    """Copy ``source``, weights of ``method`` at ``preset``, into the parameters of ``network`` under ``prefix``."""
-    part = network.get_submodule(prefix.rstrip(".")) if prefix else network
-    if not part.state_dict():
-        raise CheckpointError(f"the network has no parameters under {prefix!r} to start from {source}.")
-    checkpoints.load_into(part, checkpoints.load(source, method, preset).state_dict(), source)
-
-
-def validation_frames(length: int) -> list[int]:
-    """A few frames spread evenly over a clip of ``length`` frames.
-
-    Eight, because six of 41 are frames 0, 8, 16 …: peaks all of them, which other frames' methods leave alone.
-    """
-    count = min(VALIDATION_FRAMES, length)
-    return sorted({round(i * (length - 1) / max(count - 1, 1)) for i in range(count)})
-
-
-@torch.inference_mode()
-def validation_gains(
-    network: nn.Module, method: Method, sequences: SequenceOf[Sequence], device: torch.device, precision: str = "fp32"
-) -> dict[str, float]:
-    """Mean RGB PSNR gain in dB on a few frames of each sequence, by name of the sequence."""
-    training = network.training
-    network.eval()
-    gains = {}
-    for sequence in sequences:
-        frames = validation_frames(len(sequence))
-        raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
-
-        def restore(indices: SequenceOf[int], compressed=compressed) -> torch.Tensor:
-            window = torch.stack([_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
-            with devices.autocast(device, precision):
-                return network(window)[0].float()
-
-        if method.kind == "recurrent":
-            outputs = restore(range(len(sequence)))[frames]
-        else:
-            outputs = torch.stack([restore(method.policy(sequence.infos, t)) for t in frames])
-        truth = torch.stack([_tensor(raw.rgb(t)) for t in frames]).to(device)
-        given = torch.stack([_tensor(compressed.rgb(t)) for t in frames]).to(device)
-        gains[sequence.name] = float((psnr(outputs, truth) - psnr(given, truth)).mean())
-    network.train(training)
-    return gains
-
-
-def _tensor(rgb) -> torch.Tensor:
-    return torch.from_numpy(rgb).permute(2, 0, 1).float().div(255)
-
-
-def machine(device: torch.device) -> str:
-    """The device and its software, in one line without names of persons or hosts."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()} CPU"
-    return f"{name}, {torch.get_num_threads()} threads, torch {torch.__version__}, Python {platform.python_version()}"
-
-
-def code_version() -> str:
-    """Version and commit of the code, with ``+changes`` when the checkout has uncommitted ones."""
-    root = Path(__file__).resolve().parent.parent
-
-    def git(*arguments: str) -> str:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "--short=12", "HEAD")
-    changed = "+changes" if git("status", "--porcelain", "--", "venh_lib") else ""
-    return f"{__version__} {commit}{changed}".strip()
-
-
-def run_folder(method: Method, track: int, scale: str, seed: int) -> Path:
-    """Where a training lives when no folder is named."""
-    return settings.cache_dir() / "trainings" / f"{method.slug}_track{track}_{scale}_seed{seed}"
 
 
 def train(

@@ -27,6 +27,7 @@ ORDER = (
     "bitstream",
     "codec",
     "references",
+    "collage",
     "photos",
     "scenes",
     "synthesis",
@@ -43,6 +44,10 @@ ORDER = (
     "passes",
     "streaming",
     "inference",
+    "optimisation",
+    "validation",
+    "starts",
+    "origin",
     "training",
     "results",
     "evaluation",
@@ -56,7 +61,7 @@ ORDER = (
 )
 WITHOUT_TORCH = (
     "errors settings files challenge recipes cache ffmpeg colour probe writer video bitstream codec references "
-    "photos scenes synthesis "
+    "collage photos scenes synthesis "
     "results course stripping runner doctor cli"
 ).split()
 

@@ -16,17 +16,11 @@ from torch import nn
 from venh_lib import checkpoints, dataset, devices, evaluation, methods
 from venh_lib.errors import CheckpointError, SettingError, TrainingError, VenhError
 from venh_lib.losses import L1
+from venh_lib.optimisation import Average, clip_adaptively
 from venh_lib.recipes import Cosine, CosineRestarts, Exponential, Recipe
-from venh_lib.training import (
-    Average,
-    Training,
-    _start_from,
-    clip_adaptively,
-    run_folder,
-    start_checkpoint,
-    validation_frames,
-    validation_gains,
-)
+from venh_lib.starts import run_folder, start_checkpoint, start_from
+from venh_lib.training import Training
+from venh_lib.validation import validation_frames, validation_gains
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(
@@ -225,7 +219,7 @@ def test_every_start_of_a_recipe_fits_its_network_at_its_preset(places, method, 
     places(slug, recipe.preset, scale)
     source = start_checkpoint(methods.get(slug), track, scale, 0, recipe.preset)
     network = method.build(recipe.preset)
-    _start_from(network, prefix, methods.get(slug), recipe.preset, source)
+    start_from(network, prefix, methods.get(slug), recipe.preset, source)
     tensors, _ = checkpoints.read_tensors(source)
     part = {name.removeprefix(prefix): t for name, t in network.state_dict().items() if name.startswith(prefix)}
     assert part and all(torch.equal(part[name], tensor) for name, tensor in tensors.items())
@@ -270,7 +264,7 @@ def test_a_start_that_was_altered_or_is_another_methods_is_refused(places):
     network = methods.get("mfqe").build("course")
     checkpoints.save(path, methods.get("arcnn").build("course"), {"method": "arcnn", "preset": "course"})
     with pytest.raises(CheckpointError, match="made for arcnn"):
-        _start_from(network, "qecnn.", qecnn, "course", start_checkpoint(qecnn, 1, "course", 0, "course"))
+        start_from(network, "qecnn.", qecnn, "course", start_checkpoint(qecnn, 1, "course", 0, "course"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(CheckpointError, match="sha256"):
         start_checkpoint(qecnn, 1, "course", 0, "course")
