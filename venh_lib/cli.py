@@ -14,8 +14,8 @@ from venh_lib import __version__, settings
 from venh_lib.errors import SettingError, VenhError
 
 TRACKS = click.IntRange(1, 3)
-# The notebook that measures a track, and what it saves in the folder of results.
-LEADERBOARD, MEASURED = "50_track1_leaderboard", "track1.csv"
+# The notebook that measures Track 1.
+LEADERBOARD = "50_track1_leaderboard"
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text.")
 
 
@@ -89,13 +89,14 @@ def run(
     One line for each: time, peak memory, how many figures it recorded. Exits with 1 if a cell failed
     or a notebook exceeded 60 s or 4 GiB at smoke scale.
     """
-    from venh_lib import course, runner
+    from venh_lib import course, results, runner
 
     chosen = runner.select(notebooks)
     values = {name: _value(text) for name, text in parameters}
     for path in chosen:
         runner.check_parameters(path, {"SCALE": scale, **values})
-    measured = out / "results" / MEASURED if any(path.stem == LEADERBOARD for path in chosen) else None
+    saved = out / "results" / results.recorded(1).name
+    measured = saved if any(path.stem == LEADERBOARD for path in chosen) else None
     if measured:
         # One of an earlier run would pass for this run's.
         measured.unlink(missing_ok=True)
@@ -120,23 +121,19 @@ def run(
         sys.exit(1)
 
 
-def _recorded_dir() -> Path:
-    return settings.data_dir() / "results"
-
-
 def _renew_readme() -> None:
     from venh_lib import results
     from venh_lib.files import write_atomically
 
     readme = settings.data_dir().resolve().parent / "README.md"
-    write_atomically(readme, results.rendered(readme.read_text(encoding="utf-8"), _recorded_dir()))
+    write_atomically(readme, results.rendered(readme.read_text(encoding="utf-8"), results.recorded(1).parent))
 
 
 def _show_track_table(measured: Path | None) -> None:
     """The Track 1 leaderboard: ``measured`` if this run was to write that file and did, else as recorded."""
     from venh_lib import results
 
-    path, origin = _recorded_dir() / MEASURED, "as recorded with the course"
+    path, origin = results.recorded(1), "as recorded with the course"
     if measured and measured.exists():
         path, origin = measured, "measured by this run"
     if path.exists():
@@ -161,7 +158,7 @@ def _show_track_table(measured: Path | None) -> None:
     help="Where the training lives; one found there goes on.  [default: in the cache]",
 )
 @click.option("--compile", "compile_network", is_flag=True, help="Through torch.compile: worth it for long trainings.")
-@click.option("--ship", is_flag=True, help="Then measure it on the test clips and put it into data/checkpoints.")
+@click.option("--ship", is_flag=True, help="Then measure it on the test clips and put both into data.")
 def train(
     method: str,
     track: int,
@@ -186,6 +183,8 @@ def train(
     except KeyboardInterrupt:
         _interrupted("the same command goes on from the last saved step")
     click.echo(evaluation.ship(best, chosen, track) if ship else best)
+    if ship:
+        _renew_readme()
 
 
 @cli.command(short_help="Measure methods on held-out clips.")

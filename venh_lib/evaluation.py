@@ -158,9 +158,10 @@ def evaluate(
 def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = True) -> Path:
     """Measure a trained checkpoint on the held-out clips and put it among the course's, with its gains as provenance.
 
-    All in float32, the validation clips too: the training measured them as it computed, in bf16 say. Returns
-    where it now lies. The test clips choose nothing here: they are measured once, at the end. Raises
-    CheckpointError as ``checkpoints.load`` does.
+    All in float32, the validation clips too: the training measured them as it computed, in bf16 say. The rows of
+    the test clips are recorded in ``results.recorded(track)``. Returns where the checkpoint now lies. The test
+    clips choose nothing here: they are measured once, at the end. Raises CheckpointError as
+    ``checkpoints.load`` does.
     """
     network = checkpoints.load(checkpoint, method)
     record = checkpoints.provenance(checkpoint)
@@ -171,6 +172,7 @@ def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = T
     del record["sha256"]
     target = checkpoints.shipped(method, track)
     checkpoints.save(target, network, {**record, "test_gain_db": gains})
+    save_results(table, results.recorded(track))
     return target
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from venh_lib import settings
 from venh_lib.errors import DataError
 
 COLUMNS = (
@@ -38,6 +39,11 @@ class Summary:
     least_clip: str
     ms_ssim_in: float
     ms_ssim_out: float
+
+
+def recorded(track: int) -> Path:
+    """Where the course keeps the evaluation of its shipped checkpoints on the test clips of ``track``."""
+    return settings.data_dir() / "results" / f"track{track}.csv"
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

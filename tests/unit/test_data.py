@@ -210,7 +210,7 @@ LOSES = {"arcnn": {"city_towers"}}
 
 
 def test_a_checkpoint_gains_on_every_clip_what_the_table_says(record: dict) -> None:
-    rows = results.read_rows(DATA / "results" / f"track{record['track']}.csv")
+    rows = results.read_rows(results.recorded(record["track"]))
     table = {row["clip"]: float(row["gain_db"]) for row in rows if row["method"] == record["method"]}
     tests = {entry["name"] for entry in of_kind("clip") if entry["split"] == "test"}
     assert record["test_gain_db"].keys() == table.keys() == tests

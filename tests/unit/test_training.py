@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from venh_lib import checkpoints, dataset, devices, evaluation, methods
+from venh_lib import checkpoints, dataset, devices, evaluation, methods, results
 from venh_lib.errors import CheckpointError, SettingError, TrainingError, VenhError
 from venh_lib.losses import L1
 from venh_lib.optimisation import Average, clip_adaptively
@@ -336,12 +336,15 @@ def test_recipes_refuse_what_cannot_be():
 
 def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, method, clips, monkeypatch):
     best = training(method, tmp_path / "run", clips).run()
-    measured = pandas.DataFrame({"clip": ["a", "b"], "gain_db": [0.5, 0.25]})
+    row = dict.fromkeys(results.COLUMNS, 0.0) | {"method": "arcnn", "track": 1}
+    measured = pandas.DataFrame([row | {"clip": "a", "gain_db": 0.5}, row | {"clip": "b", "gain_db": 0.25}])
     monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
     monkeypatch.setattr(checkpoints, "shipped", lambda *_: tmp_path / "data" / "arcnn_track1.safetensors")
+    monkeypatch.setattr(results, "recorded", lambda track: tmp_path / f"track{track}.csv")
     shipped = evaluation.ship(best, method)
     record, before = checkpoints.provenance(shipped), checkpoints.provenance(best)
     assert record["test_gain_db"] == {"a": 0.5, "b": 0.25}
+    assert [row["gain_db"] for row in results.read_rows(tmp_path / "track1.csv")] == ["0.500000", "0.250000"]
     # Measured anew, in float32, on the set's own validation clips.
     assert record["validation_gain_db"].keys() == {clip.name for clip in dataset.sample_set("validation")}
     for renewed in ("sha256", "validation_gain_db", "test_gain_db"):
