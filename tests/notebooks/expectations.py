@@ -87,7 +87,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "l2_answer": (0.349, 0.351),
         "least_kept_adaptively": (0.01, 0.3),
         "clipped, random start": (0.5, 1.0),
-        "photos": (40, 60),
+        "photos": (150, 200),
         "error_with_true_motion": (0.5, 4.0),
         "error_without_motion": (4.5, 30),
         "chroma_bias_augmented": (0.0, 4.0),

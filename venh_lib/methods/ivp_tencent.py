@@ -101,7 +101,7 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 _FROZEN = ("sub_mean.", "add_mean.")
 
 _COURSE = Recipe(
-    steps=30_000,
+    steps=26_000,
     batch=16,
     crop=80,
     loss=L1(),
@@ -110,7 +110,7 @@ _COURSE = Recipe(
     warmup=100,
     schedule=Cosine(0.01),
     clip_norm=0.5,
-    clips=840,
+    clips=640,
     places=3,
     frozen=_FROZEN,
 )
