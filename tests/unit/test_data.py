@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import re
 import shutil
+import struct
 import subprocess
+import zlib
 from collections import defaultdict
 from fractions import Fraction
 from pathlib import Path
@@ -64,7 +67,7 @@ def test_every_entry_has_every_field_with_a_valid_value() -> None:
         assert entry["category"] in (LDV_CATEGORIES if entry["kind"] != "shot" else {"animation"})
         assert entry["motion"] in {"still", "slow", "medium", "fast"}
         assert entry["registry"] in {"PyPI", "Debian"}
-        assert re.fullmatch(r"(photos|shots|clips)/[A-Za-z0-9_-]+\.(jpg|mkv)", entry["file"])
+        assert re.fullmatch(r"(photos|shots|clips)/[A-Za-z0-9_-]+\.(jpg|webp|mkv)", entry["file"])
         assert entry["author"] and entry["changes"] and entry["licence_url"].startswith("https://")
     names = [entry["name"] for entry in ENTRIES]
     assert len(names) == len(set(names))
@@ -138,11 +141,12 @@ def test_a_clip_is_8_bit_420_untagged_and_of_its_frame_rate(entry: dict) -> None
     assert rate == pytest.approx(float(Fraction(entry["frame_rate"])), abs=0.01)
 
 
-def test_photos_have_the_listed_size_and_at_most_1900_pixels_a_side() -> None:
+def test_photos_have_the_listed_size_and_at_most_1920_pixels_a_side() -> None:
     for entry in of_kind("photo"):
         with Image.open(DATA / entry["file"]) as image:
             assert image.size == (entry["width"], entry["height"]), entry["file"]
-            assert max(image.size) <= 1900 and image.format == "JPEG"
+            assert max(image.size) <= 1920
+            assert image.format == {".jpg": "JPEG", ".webp": "WEBP"}[Path(entry["file"]).suffix]
 
 
 def test_the_readme_credits_every_file() -> None:
@@ -216,3 +220,36 @@ def test_a_checkpoint_gains_on_every_clip_what_the_table_says(record: dict) -> N
     assert record["test_gain_db"].keys() == table.keys() == tests
     assert record["test_gain_db"] == pytest.approx(table, abs=1e-3)
     assert {clip for clip, gain in record["test_gain_db"].items() if gain <= 0} == LOSES.get(record["method"], set())
+
+
+def resource_file(files: dict[str, bytes]) -> bytes:
+    """A Qt resource file (version 1) of one folder ``pictures``; every second file is packed."""
+    names, data, nodes = b"", b"", []
+
+    def named(text: str) -> int:
+        nonlocal names
+        offset = len(names)
+        names += struct.pack(">HI", len(text), 0) + text.encode("utf-16-be")
+        return offset
+
+    nodes.append(struct.pack(">IHII", 0, 2, 1, 1))
+    nodes.append(struct.pack(">IHII", named("pictures"), 2, len(files), 2))
+    for number, (name, content) in enumerate(files.items()):
+        stored = struct.pack(">I", len(content)) + zlib.compress(content) if number % 2 else content
+        nodes.append(struct.pack(">IHHHI", named(name), number % 2, 0, 1, len(data)))
+        data += struct.pack(">I", len(stored)) + stored
+    tree, header = b"".join(nodes), 20
+    head = b"qres" + struct.pack(">IIII", 1, header, header + len(tree), header + len(tree) + len(data))
+    return head + tree + data + names
+
+
+def test_files_come_out_of_a_resource_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DATA)
+    gcompris = importlib.import_module("gcompris")
+    files = {"a.webp": b"RIFF, say", "ä.webp": bytes(range(256)) * 4, "README": b""}
+    path = tmp_path / "game.rcc"
+    path.write_bytes(resource_file(files))
+    assert dict(gcompris.resources(path)) == {f"/pictures/{name}": content for name, content in files.items()}
+    path.write_bytes(b"PK, a zip")
+    with pytest.raises(ValueError, match=r"game\.rcc is not a Qt resource file"):
+        list(gcompris.resources(path))
