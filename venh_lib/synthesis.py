@@ -26,7 +26,7 @@ SHARPENED_CHANCE = 0.25
 TILTED_CHANCE, TILT = 0.5, 0.8
 STRETCH = 0.25
 # Chance that shapes are painted over the background, and how many for each 100,000 pixels.
-COLLAGE_CHANCE, COLLAGE_SHAPES = 0.4, (8.0, 120.0)
+COLLAGE_CHANCE, COLLAGE_SHAPES = 0.3, (6.0, 60.0)
 SHUTTERS = (0.0, 0.3, 0.6)
 # Chance that a clip has any, and range. Footage that was scaled down is often soft and nearly free of noise.
 SOFT_CHANCE, SOFTNESS = 0.5, (0.3, 1.2)
@@ -34,7 +34,7 @@ NOISY_CHANCE, NOISE = 0.4, (0.2, 1.8)
 # Of so many places drawn in a photo the one with most detail is used: much of a photo is sky or out of focus.
 PLACES = 4
 # Part of every synthesised clip's cache key: raise it whenever the same seed gives other pixels.
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True, eq=False)
