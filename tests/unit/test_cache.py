@@ -83,3 +83,14 @@ def test_leftovers_of_killed_processes_go_first_and_running_ones_stay(folder, mo
     monkeypatch.setattr(cache, "STALE_SECONDS", -1)
     cache.bounded(limit=SIZE)
     assert kept.is_file() and not leftover.is_file()
+
+
+def test_the_folder_is_looked_at_only_when_it_may_be_full(folder, monkeypatch):
+    looks = []
+    whole = cache._files
+    monkeypatch.setattr(cache, "_files", lambda path: looks.append(path) or whole(path))
+    monkeypatch.setattr(cache, "_left", {})
+    monkeypatch.setenv("VENH_CACHE_GIB", "1")
+    for name in "abcdef":
+        entry(name)
+    assert len([path for path in looks if path == str(folder)]) == 1
