@@ -70,13 +70,21 @@ class FixedRate:
 
 
 Setting = FixedQP | FixedRate
+# The size of most of LDV's frames.
+LDV_WIDTH, LDV_HEIGHT = 960, 536
 
 
-def setting_of_track(track: int) -> Setting:
-    """How the challenge compressed for Track 1, 2 or 3; raises SettingError for another number."""
+def setting_of_track(track: int, width: int = LDV_WIDTH, height: int = LDV_HEIGHT) -> Setting:
+    """How the challenge compressed for Track 1, 2 or 3; raises SettingError for another number.
+
+    On frames of another size than LDV's, Track 3's 200 kbit/s are scaled to as much for each pixel: smaller
+    frames would hardly be compressed by them.
+    """
     if track not in (1, 2, 3):
         raise SettingError(f"unknown track {track!r}; the challenge has tracks 1, 2 and 3.")
-    return FixedRate() if track == 3 else FixedQP()
+    if track != 3:
+        return FixedQP()
+    return FixedRate(max(1, round(FixedRate.kbit_per_s * width * height / (LDV_WIDTH * LDV_HEIGHT))))
 
 
 def cascade(qp: int, frames: int, version: str = "hm-16.20") -> tuple[int, ...]:

@@ -97,6 +97,7 @@ def test_settings_of_the_tracks():
         FixedQP(),
         FixedRate(200),
     ]
+    assert codec.setting_of_track(3, 416, 240) == FixedRate(39) and codec.setting_of_track(1, 416, 240) == FixedQP()
     for wrong in (lambda: codec.setting_of_track(4), lambda: FixedQP(60), lambda: FixedQP(37, "vtm"),
                   lambda: FixedRate(0)):  # fmt: skip
         with pytest.raises(SettingError):

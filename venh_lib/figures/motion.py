@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence as SequenceOf
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,8 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from venh_lib import codec, dataset
-from venh_lib.bitstream import read_frame_infos
+from venh_lib import dataset
 from venh_lib.blocks.flow import warp
 from venh_lib.dataset import Sequence
 from venh_lib.figures import style
@@ -24,11 +23,7 @@ FIRST_UNSEEN = 100_000
 
 def unseen(number: int, track: int = 1) -> Sequence:
     """The synthesised clip ``number`` of those that no training sees, compressed as ``track`` asks."""
-    seed = FIRST_UNSEEN + number
-    raw = dataset.synthesised_clip(seed)
-    compressed = codec.compressed(raw, codec.setting_of_track(track))
-    infos = tuple(read_frame_infos(compressed))
-    return Sequence(f"unseen_{number}", "unseen", "photo", raw, compressed, infos, dataset.CLIP_RATE, seed)
+    return replace(dataset.synthesised(FIRST_UNSEEN + number, track), name=f"unseen_{number}", split="unseen")
 
 
 @dataclass(frozen=True)
