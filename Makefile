@@ -10,7 +10,7 @@ TRACK ?= 1
 help:
 	@echo "make run     execute the course's notebooks (SCALE=smoke), then show the Track 1 table"
 	@echo "make test    ruff, unit tests, parity with the authors' code, notebooks"
-	@echo "make lab     open the notebooks in JupyterLab"
+	@echo "make lab     open the notebooks, not executed, in JupyterLab"
 	@echo "make train   train one method: METHOD=ivp_tencent TRACK=1 SCALE=course"
 
 run: $(VENV)/.installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -52,7 +53,7 @@ def _value(text: str) -> Any:
     type=click.Choice(settings.SCALES),
     default="smoke",
     show_default=True,
-    help="smoke: a minute each. course: trains on the sample set. paper: LDV, on GPUs.",
+    help="smoke: a minute each. course: more clips and frames. paper: LDV, on GPUs.",
 )
 @click.option(
     "-p",
@@ -61,14 +62,14 @@ def _value(text: str) -> Any:
     nargs=2,
     multiple=True,
     metavar="NAME VALUE",
-    help="Set a parameter of the notebooks, e.g. -p MODE train; may be repeated.",
+    help="Set a parameter, e.g. -p MODE train to train where a notebook would load weights; may be repeated.",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("build"),
     show_default=True,
-    help="Where executed notebooks, HTML pages and figures go.",
+    help="Where executed notebooks, HTML pages and recorded numbers go.",
 )
 @click.option(
     "--measure",
@@ -86,7 +87,7 @@ def run(
 ) -> None:
     """Execute the course's notebooks, or those named by number or name (`venh run 00 12`).
 
-    One line for each: time, peak memory, how many figures it recorded. Exits with 1 if a cell failed
+    One line for each: time, peak memory, how many numbers it recorded. Exits with 1 if a cell failed
     or a notebook exceeded 60 s or 4 GiB at smoke scale.
     """
     from venh_lib import course, results, runner
@@ -372,8 +373,14 @@ def _interrupted(left: str) -> NoReturn:
     sys.exit(130)
 
 
+def _say_warning(message: Warning | str, *_: Any) -> None:
+    """A warning as one line, without the place in the code that Python names."""
+    click.echo(f"venh: {message}", err=True)
+
+
 def main() -> None:
     """Run the command line; errors a user can act on are one line on stderr and exit code 2."""
+    warnings.showwarning = _say_warning
     try:
         cli.main(prog_name="venh", standalone_mode=False)
     except click.ClickException as error:

@@ -140,18 +140,25 @@ class Lesson:
 
         ``right`` is the value asked for or a predicate; ``wrong`` pairs the usual wrong answers (value or
         predicate) with what to say. An answer left at ``None`` or ``...`` is not judged, so that the whole
-        notebook can run. Raises WrongAnswer with the explanation.
+        notebook can run. Raises WrongAnswer with the explanation, also for an answer that cannot be judged, such
+        as a word where a number is asked for.
         """
         if answer is None or answer is ...:
             _show(f"**{exercise}**: not answered yet.")
             return
-        if _matches(answer, right):
-            _show(f"**{exercise}**: right.")
-            return
-        for mistake, explanation in wrong:
-            if _matches(answer, mistake):
-                raise WrongAnswer(f"{exercise}: {explanation}")
-        raise WrongAnswer(f"{exercise}: {answer!r} is not the answer; look at it again.")
+        shown = getattr(answer, "__name__", repr(answer))
+        try:
+            if _matches(answer, right):
+                _show(f"**{exercise}**: right.")
+                return
+            for mistake, explanation in wrong:
+                if _matches(answer, mistake):
+                    raise WrongAnswer(f"{exercise}: {explanation}")
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise WrongAnswer(
+                f"{exercise}: {shown} is not of the kind that is asked for ({error}); see the comment beside it."
+            ) from error
+        raise WrongAnswer(f"{exercise}: {shown} is not the answer; look at it again.")
 
 
 def lesson(name: str, scale: str = "smoke", mode: str = "load") -> Lesson:

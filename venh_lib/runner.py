@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import platform
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,7 @@ class NotebookRun:
     def line(self) -> str:
         """The line of the progress report, after the notebook's name."""
         count = len(self.figures)
-        text = f"{self.seconds:6.1f} s {self.peak_gib:6.2f} GiB {count:4d} figure{'' if count == 1 else 's'}"
+        text = f"{self.seconds:6.1f} s {self.peak_gib:6.2f} GiB {count:4d} number{'' if count == 1 else 's'}"
         if self.error:
             return f"{text}  FAILED\n{self.error}"
         return f"{text}  OVER BUDGET: {self.over_budget}" if self.over_budget else text
@@ -94,7 +95,7 @@ def select(names: tuple[str, ...], folder: Path | None = None) -> list[Path]:
     chosen = []
     for name in names:
         stem = Path(name).name.removesuffix(".ipynb")
-        found = [path for path in known if path.stem == stem or path.stem.split("_")[0] == stem]
+        found = [path for path in known if stem in (path.stem, path.stem.split("_")[0], path.stem[:2].lstrip("0"))]
         if not found:
             raise SettingError(f"no notebook {name!r}; there are {', '.join(path.stem for path in known)}.")
         chosen += found
@@ -249,4 +250,5 @@ def _write_page(executed: Path, page: Path) -> None:
 
     notebook = nbformat.read(executed, as_version=4)
     body, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, {"metadata": {"name": page.stem}})
-    write_atomically(page, body)
+    # Notebooks link to each other; so do their pages.
+    write_atomically(page, re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', body))

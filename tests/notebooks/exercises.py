@@ -32,11 +32,11 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
         "Exercise 3": Exercise(
             (
                 "given, output = through_files(codec.FixedQP(27))\n"
-                "answer = 'grows' if (output - given).mean() > gain_in_file else 'shrinks'",
+                "answer = 'larger' if (output - given).mean() > gain_in_file else 'smaller'",
             ),
             (
                 "given, output = through_files(codec.FixedQP(27))\n"
-                "answer = 'shrinks' if (output - given).mean() > gain_in_file else 'grows'",
+                "answer = 'smaller' if (output - given).mean() > gain_in_file else 'larger'",
                 "answer = 'equal'",
             ),
         ),

@@ -142,6 +142,7 @@ def test_notebooks_are_selected_by_number_or_name_in_order(checkout):
         (checkout / "notebooks" / f"{name}.ipynb").touch()
     assert [path.stem for path in runner.select(())] == ["02_a", "10_b"]
     assert [path.stem for path in runner.select(("10", "notebooks/02_a.ipynb"))] == ["10_b", "02_a"]
+    assert [path.stem for path in runner.select(("2",), checkout / "notebooks")] == ["02_a"]
     with pytest.raises(SettingError, match="no notebook '03'; there are 02_a, 10_b"):
         runner.select(("03",))
 
@@ -180,6 +181,10 @@ def test_exercises_pass_when_right_and_explain_usual_mistakes(checkout, capsys):
         lesson.check("E", 5, 3)
     with pytest.raises(course.WrongAnswer):
         lesson.check("E", 30.1, 30.0)
+    with pytest.raises(course.WrongAnswer, match=r"'30' is not of the kind that is asked for"):
+        lesson.check("E", "30", lambda answer: answer - 30 < 1)
+    with pytest.raises(course.WrongAnswer, match="E: len is not the answer"):
+        lesson.check("E", len, lambda answer: answer("ab") == 3)
 
 
 def test_stripping_keeps_tags_and_takes_every_trace(checkout):
