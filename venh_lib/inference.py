@@ -203,9 +203,9 @@ def enhance_file(
     options = Inference.of(**settings)
     _check_target(source, target, overwrite)
     info = probe(source)
-    infos = infos_of(source, info, method)
     if network is None:
         network = checkpoints.load(checkpoint or checkpoints.shipped(method, track), method)
+    infos = infos_of(source, info, method)
     stopwatch, started = Stopwatch(), time.perf_counter()
     size, colours = (info.width, info.height), {"matrix": info.matrix, "full_range": info.full_range}
     running = {"device": device, "stopwatch": stopwatch, **vars(options)}
