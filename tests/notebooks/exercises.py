@@ -70,6 +70,9 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
                 "def nearest_peak(infos, t):\n"
                 "    return max(peak for peak in references.peak_frames(infos) if peak <= t), t",
                 "def nearest_peak(infos, t):\n    return 8, t",
+                "def nearest_peak(infos, t):\n"
+                "    beside = [peak for peak in references.peak_frames(infos) if peak != t]\n"
+                "    return min(beside, key=lambda peak: abs(peak - t)), t",
             ),
         ),
         "Exercise 3": Exercise(
@@ -77,6 +80,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             (
                 "window = (0, 0, 0, 4, 6, 8, 12, 16, 20)",
                 "window = (0, 4, 5, 6, 7, 8, 12)",
+                "window = (0, 4, 5, 6, 7, 8, 12, 16, 20)",
                 "window = (-4, 0, 4, 5, 6, 7, 8, 12, 16)",
                 "window = references.smgf_proposal(infos, 6)",
             ),
