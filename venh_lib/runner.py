@@ -95,7 +95,9 @@ def select(names: tuple[str, ...], folder: Path | None = None) -> list[Path]:
     chosen = []
     for name in names:
         stem = Path(name).name.removesuffix(".ipynb")
-        found = [path for path in known if stem in (path.stem, path.stem.split("_")[0], path.stem[:2].lstrip("0"))]
+        # 6 is as good as 06.
+        numbered = f"{stem:0>2}" if stem.isdecimal() else stem
+        found = [path for path in known if path.stem == stem or path.stem.split("_")[0] == numbered]
         if not found:
             raise SettingError(f"no notebook {name!r}; there are {', '.join(path.stem for path in known)}.")
         chosen += found

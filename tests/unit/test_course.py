@@ -142,7 +142,9 @@ def test_notebooks_are_selected_by_number_or_name_in_order(checkout):
         (checkout / "notebooks" / f"{name}.ipynb").touch()
     assert [path.stem for path in runner.select(())] == ["02_a", "10_b"]
     assert [path.stem for path in runner.select(("10", "notebooks/02_a.ipynb"))] == ["10_b", "02_a"]
-    assert [path.stem for path in runner.select(("2",), checkout / "notebooks")] == ["02_a"]
+    assert [path.stem for path in runner.select(("2",))] == ["02_a"]
+    with pytest.raises(SettingError, match="no notebook ''"):
+        runner.select(("",))
     with pytest.raises(SettingError, match="no notebook '03'; there are 02_a, 10_b"):
         runner.select(("03",))
 
