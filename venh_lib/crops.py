@@ -20,6 +20,8 @@ from venh_lib.scenes import Scene
 from venh_lib.video import Frames
 
 LUMA_SHIFT = 25
+# Chance that a sample keeps its colours: which colours meet at an edge is worth knowing, too.
+TRUE_COLOURS = 0.6
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Colour:
 
     A net trained on a few hundred clips learns their colours; flipping the sign of Cb and Cr,
     swapping them, turning luma into its negative and shifting it by up to ±0.1 takes that short cut away.
-    A codec treats a picture and its negative alike.
+    A codec treats a picture and its negative alike. Most samples keep their colours all the same, but for the
+    shift: real pictures have colours that go together, from which a net can tell what chroma has lost.
     """
 
     negative: bool
@@ -39,8 +42,9 @@ class Colour:
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Colour:
-        """Every combination equally likely, the luma shift uniform."""
-        switches = (bool(wanted) for wanted in rng.random(4) < 0.5)
+        """True colours by TRUE_COLOURS, else every combination equally likely; the luma shift uniform."""
+        changed = rng.random() >= TRUE_COLOURS
+        switches = (bool(wanted) and changed for wanted in rng.random(4) < 0.5)
         return cls(*switches, int(rng.integers(-LUMA_SHIFT, LUMA_SHIFT + 1)))
 
     def __call__(self, luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -101,7 +101,7 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 _FROZEN = ("sub_mean.", "add_mean.")
 
 _COURSE = Recipe(
-    steps=26_000,
+    steps=36_000,
     batch=16,
     crop=80,
     loss=L1(),

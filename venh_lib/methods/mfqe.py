@@ -252,7 +252,7 @@ METHOD = Method(
             start=_START, frozen=_FROZEN,
         ),
         (1, "course"): Recipe(
-            steps=2_000, batch=8, crop=96, loss=L2(), learning_rate=1e-3, preset="course", warmup=100,
+            steps=4_000, batch=8, crop=96, loss=L2(), learning_rate=1e-3, preset="course", warmup=100,
             schedule=Cosine(0.01), clip_norm=0.5, clips=640, places=3, motion=True, start=_START, frozen=_FROZEN,
         ),
         # The report gives no settings for the baselines; L2 is the loss of Yang et al.
