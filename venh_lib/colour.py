@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from venh_lib.errors import VideoError
@@ -137,23 +138,25 @@ def rgb_to_planes(rgb: np.ndarray, matrix: str = "bt601", full_range: bool = Fal
     _, red_table, blue_table, green_cb, green_cr = _tables(matrix, full_range)
     kr, kg, kb = (np.float32(weight) for weight in LUMA_WEIGHTS[matrix])
     luma_gain, chroma_gain, black = (1.0, 1.0, 0.0) if full_range else (219 / 255, 224 / 255, 16.0)
-    red, green, blue = (rgb[..., channel].astype(np.float32) for channel in range(3))
-    luma = kr * red + kg * green + kb * blue
-    # Decoding truncates two products in red and blue and three in green, half a level each on average; chroma
-    # sees the difference between a colour and luma, in which kg / 2 remains.
-    mean_luma = _mean_of_four(luma) + kg / 2
-    cb = _quantised((_mean_of_four(blue) - mean_luma) * np.float32(chroma_gain / (2 - 2 * kb)) + 128)
-    cr = _quantised((_mean_of_four(red) - mean_luma) * np.float32(chroma_gain / (2 - 2 * kr)) + 128)
+    # Frames one below the other: as heights are even, no 2×2 pixels lie in two of them.
+    pixels = rgb.reshape(-1, width, 3).astype(np.float32)
+    half = (width // 2, pixels.shape[0] // 2)
+
+    def chroma(weights: list[float], share: float) -> np.ndarray:
+        # Decoding truncates two products in red and blue and three in green, half a level each on average; chroma
+        # sees the difference between a colour and luma, in which kg / 2 remains.
+        mean = cv2.resize(cv2.transform(pixels, np.array([weights], np.float32)), half, interpolation=cv2.INTER_AREA)
+        return _quantised((mean - kg / 2) * np.float32(chroma_gain / (2 - 2 * share)) + 128)
+
+    cb, cr = chroma([-kr, -kg, 1 - kb], kb), chroma([1 - kr, -kg, -kb], kr)
     added = kr * red_table[cr] + kg * (green_cb[cb] + green_cr[cr]) + kb * blue_table[cb]
-    rest = luma.reshape(*lead, height // 2, 2, width) - np.repeat(added, 2, axis=-1)[..., None, :]
-    truncated = np.float32(0.0 if full_range else 0.5)  # the product for luma is exact in full range
-    levels = (rest.reshape(luma.shape) + truncated) * np.float32(luma_gain) + np.float32(black)
-    return join_planes(_quantised(levels), cb, cr)
-
-
-def _mean_of_four(plane: np.ndarray) -> np.ndarray:
-    rows = plane[..., 0::2, :] + plane[..., 1::2, :]
-    return (rows[..., 0::2] + rows[..., 1::2]) * np.float32(0.25)
+    added = cv2.resize(added.astype(np.float32), (width, 2 * half[1]), interpolation=cv2.INTER_NEAREST)
+    luma = cv2.transform(pixels, np.array([[kr, kg, kb]], np.float32))
+    truncated = 0.0 if full_range else 0.5  # the product for luma is exact in full range
+    levels = cv2.addWeighted(luma, luma_gain, added, -luma_gain, truncated * luma_gain + black, dtype=cv2.CV_8U)
+    return join_planes(
+        levels.reshape(*lead, height, width), *(part.reshape(*lead, height // 2, width // 2) for part in (cb, cr))
+    )
 
 
 def _quantised(plane: np.ndarray) -> np.ndarray:

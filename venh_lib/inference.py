@@ -145,22 +145,23 @@ def reads_the_bitstream(method: Method) -> bool:
 
 
 def infos_of(source: Path, info: VideoInfo, method: Method) -> tuple[FrameInfo, ...]:
-    """The frames' QPs and types from an HEVC file; of another codec, QP 0 and a warning.
+    """The frames' QPs and types where the method's windows depend on them; else QP 0 for each frame.
 
-    Raises VideoError when the method chooses its reference frames by QPs that cannot be read.
+    Warns about a file that is not HEVC; raises VideoError when its QPs are needed, as they cannot be read.
     """
-    if info.codec == "hevc":
-        return read_frame_infos(source)
     if reads_the_bitstream(method):
-        raise VideoError(
-            f"{source} is {info.codec}: QPs are read from HEVC only, and {method.slug} chooses its reference "
-            "frames by them. Encode it as HEVC first, or choose a method that looks at one frame, as "
-            "ivp_tencent does."
+        if info.codec != "hevc":
+            raise VideoError(
+                f"{source} is {info.codec}: QPs are read from HEVC only, and {method.slug} chooses its reference "
+                "frames by them. Encode it as HEVC first, or choose a method that looks at one frame, as "
+                "ivp_tencent does."
+            )
+        return read_frame_infos(source)
+    if info.codec != "hevc":
+        warnings.warn(
+            f"{source} is {info.codec}, {method.slug} was trained on HEVC: it may gain less, or nothing.",
+            stacklevel=3,
         )
-    warnings.warn(
-        f"{source} is {info.codec}, {method.slug} was trained on HEVC: it may gain less, or nothing.",
-        stacklevel=3,
-    )
     return tuple(FrameInfo(t, "P", 0, 0) for t in range(info.frames))
 
 

@@ -168,9 +168,9 @@ class Runner:
         if output.shape != expected:
             raise VenhError(f"the network returned {tuple(output.shape)} where {expected} was expected.")
         output = output.to(torch.float32)
-        finite = torch.isfinite(output).flatten(1).all(1)
-        # NaN has no 8-bit value; the frame is refused in collect().
-        pixels = output.mul(255).round_().nan_to_num_(0).clamp_(0, 255).to(torch.uint8)
+        # One pass: a sum is NaN or infinite if anything in it is. Such a frame is refused in collect().
+        finite = torch.isfinite(output.flatten(1).sum(1))
+        pixels = output.mul(255).round_().clamp_(0, 255).to(torch.uint8)
         pixels = pixels.permute(0, 2, 3, 1).contiguous()
         if self.device.type != "cuda":
             return Enhanced(tuple(indices), pixels.cpu(), finite.cpu(), None)
