@@ -22,7 +22,8 @@ from venh_lib.scenes import Scene
 from venh_lib.video import Frames
 
 LUMA_SHIFT = 25
-# Chance that a sample keeps its colours: which colours meet at an edge is worth knowing, too.
+# Chance that a sample keeps its colours: which colours meet at an edge is worth knowing, too. BRNet's validation gain
+# after 1,900 more steps, one seed: +0.725 dB at 0, +0.741 at 0.6, +0.738 at 0.85, +0.732 at 1.
 TRUE_COLOURS = 0.6
 
 
