@@ -61,7 +61,16 @@ def full_precision(device: torch.device) -> contextlib.AbstractContextManager:
     bf16 has 8 bits for a value in 0–1: a picture that goes through it is rounded to its 8-bit levels once more,
     which costs hundredths of a dB. What is added to the picture may be rounded.
     """
+    if device.type == "meta":
+        return contextlib.nullcontext()
     return torch.autocast(device.type, enabled=False)
+
+
+def current_precision(device: torch.device) -> torch.dtype:
+    """What autocast computes convolutions in on ``device`` just now: float32 where it is off."""
+    if device.type == "meta" or not torch.is_autocast_enabled(device.type):
+        return torch.float32
+    return torch.get_autocast_dtype(device.type)
 
 
 def autocast(device: torch.device, precision: str = "auto") -> contextlib.AbstractContextManager:
