@@ -126,7 +126,7 @@ def test_memory_is_bounded_by_the_chunk():
 
 def test_shapes_at_paper_size_without_memory():
     with torch.device("meta"):
-        layer = DeformConv(128, 64, guide_channels=128, groups=16)
+        layer = DeformConv(128, 64, 128, groups=16)
         output = layer(torch.rand(1, 128, 270, 480), torch.rand(1, 128, 270, 480))
     assert output.shape == (1, 64, 270, 480) and layer.offsets.shape == (1, 2 * 16 * 9, 270, 480)
 
@@ -150,12 +150,12 @@ def test_shapes_that_do_not_fit_are_refused(change, said):
 
 def test_groups_that_do_not_divide_the_channels_are_refused():
     with pytest.raises(SettingError, match="7 offset groups do not divide 64 channels"):
-        DeformConv(64, 64, guide_channels=64, groups=7)
+        DeformConv(64, 64, 64, groups=7)
 
 
 def test_the_pack_starts_as_half_a_convolution_and_learns_offsets():
     torch.manual_seed(0)
-    layer = DeformConv(8, 8, guide_channels=4, groups=2)
+    layer = DeformConv(8, 8, 4, groups=2)
     x, guide = torch.rand(1, 8, 12, 14), torch.rand(1, 4, 12, 14)
     half = functional.conv2d(x, layer.weight / 2, layer.bias, padding=1)
     torch.testing.assert_close(layer(x, guide), half, atol=1e-5, rtol=0)
@@ -165,7 +165,7 @@ def test_the_pack_starts_as_half_a_convolution_and_learns_offsets():
 
 
 def test_offsets_are_remembered_with_their_graph_only_in_training():
-    layer = DeformConv(8, 8, guide_channels=8, groups=2)
+    layer = DeformConv(8, 8, 8, groups=2)
     x = torch.rand(1, 8, 12, 14)
     layer(x, x)
     assert layer.offsets.shape == (1, 36, 12, 14) and layer.offsets.requires_grad

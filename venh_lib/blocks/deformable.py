@@ -213,13 +213,21 @@ def _of_rows(mask: Tensor, rows: range, images: int) -> Tensor:
 class DeformConv(nn.Module):
     """A deformable convolution that predicts its offsets and masks from a guide (DCNv2's pack).
 
-    ``forward(x, guide)``: ``x`` ``[B, C, H, W]``, ``guide`` ``[B, D, H, W]`` to ``[B, out, H, W]``. With zeros in
-    ``conv_offset``, as it starts, every offset is zero and every mask one half. ``offsets`` holds the last
-    forward's offsets (with their graph while training) for the offset losses and the guard.
+    ``forward(x, guide)``: ``x`` ``[B, C, H, W]``, ``guide`` ``[B, D, H, W]`` to ``[B, out, H, W]``. ``predictor`` maps
+    the guide to the offsets and the masks' logits, 3·G·K channels; one convolution of zeros by default, so that
+    every offset starts at zero and every mask at one half. ``offsets`` holds the last forward's offsets (with their
+    graph while training), for the offset losses and the guard.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, guide_channels: int, kernel_size: int = 3, groups: int = 8
+        self,
+        in_channels: int,
+        out_channels: int,
+        guide_channels: int,
+        *,
+        kernel_size: int = 3,
+        groups: int = 8,
+        predictor: nn.Module | None = None,
     ) -> None:
         super().__init__()
         if in_channels % groups:
@@ -227,24 +235,26 @@ class DeformConv(nn.Module):
         self.groups, self.padding = groups, kernel_size // 2
         self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel_size, kernel_size))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        nn.init.uniform_(self.weight, -1 / math.sqrt(self.weight[0].numel()), 1 / math.sqrt(self.weight[0].numel()))
-        self.conv_offset = self._predictor(guide_channels, 3 * groups * kernel_size**2)
+        reach = 1 / math.sqrt(self.weight[0].numel())
+        nn.init.uniform_(self.weight, -reach, reach)
+        self.conv_offset = predictor or zero_(same_conv(guide_channels, offset_channels(groups, kernel_size)))
         self.offsets: Tensor | None = None
 
-    def _predictor(self, guide_channels: int, channels: int) -> nn.Module:
-        """What predicts ``channels`` offsets and masks from the guide; a subclass may have more layers."""
-        return zero_(same_conv(guide_channels, channels))
-
-    def _shift(self, predicted: Tensor) -> Tensor:
-        """Offsets from what was predicted; a subclass may bound them, or add a flow."""
-        return predicted
-
     def forward(self, x: Tensor, guide: Tensor) -> Tensor:
-        predicted = self.conv_offset(guide)
-        offsets, mask = predicted.tensor_split([predicted.shape[1] * 2 // 3], dim=1)
-        return self.sample(x, self._shift(offsets.float()), torch.sigmoid(mask.float()))
+        return self.sample(x, *self.predict(guide))
 
-    def sample(self, x: Tensor, offsets: Tensor, mask: Tensor | None) -> Tensor:
+    def predict(self, guide: Tensor) -> tuple[Tensor, Tensor]:
+        """Offsets ``[B, 2·G·K, H, W]`` as predicted, and masks ``[B, G·K, H, W]`` in 0–1, both float32."""
+        predicted = self.conv_offset(guide).float()
+        offsets, logits = predicted.tensor_split([predicted.shape[1] * 2 // 3], dim=1)
+        return offsets, torch.sigmoid(logits)
+
+    def sample(self, x: Tensor, offsets: Tensor, mask: Tensor) -> Tensor:
         """The convolution at given offsets, which are remembered."""
         self.offsets = offsets if self.training and torch.is_grad_enabled() else offsets.detach()
         return deform_conv2d(x, offsets, self.weight, self.bias, padding=self.padding, mask=mask)
+
+
+def offset_channels(groups: int, kernel_size: int = 3) -> int:
+    """Channels that a predictor of offsets and masks must have: 3 for each group and tap."""
+    return 3 * groups * kernel_size**2

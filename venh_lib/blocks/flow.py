@@ -7,6 +7,8 @@ frame that is to be rebuilt into the frame that is looked at: ``warped(x, y) = f
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,10 +19,11 @@ from venh_lib.blocks.residual import he_, zero_, zero_mean_
 DETAIL_GAIN = 8.0
 
 
-def warp(frame: Tensor, flow: Tensor) -> Tensor:
+def warp(frame: Tensor, flow: Tensor, outside: Literal["border", "zeros"] = "border") -> Tensor:
     """Backward-warp ``frame`` ``[B, C, H, W]`` by ``flow`` ``[B, 2, H, W]`` with bilinear interpolation.
 
-    Places outside the frame take the nearest pixel of its border. A flow of zeros gives the frame back.
+    Places ``outside`` the frame take the nearest pixel of its border, or zero, as features often should. A flow of
+    zeros gives the frame back.
     """
     height, width = frame.shape[-2:]
     # Half precision cannot tell neighbouring pixels apart beyond a few hundred.
@@ -34,7 +37,7 @@ def warp(frame: Tensor, flow: Tensor) -> Tensor:
     # With align_corners=True, −1 and 1 are the centres of the first and the last pixel.
     grid = torch.stack((2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1), dim=-1)
     warped = functional.grid_sample(
-        frame.float(), grid, mode="bilinear", padding_mode="border", align_corners=True
+        frame.float(), grid, mode="bilinear", padding_mode=outside, align_corners=True
     )
     return warped.to(frame.dtype)
 

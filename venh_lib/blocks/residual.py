@@ -1,9 +1,13 @@
-"""Convolutions that keep the size, residual blocks without normalisation, starts that are the identity."""
+"""Convolutions that keep the size, rectifiers, residual blocks without normalisation, starts that are the identity."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+# The slope below zero of the leaky rectifiers in EDVR, BasicVSR and what came of them.
+LEAK = 0.1
 
 
 def same_conv(in_channels: int, out_channels: int, kernel_size: int = 3, bias: bool = True) -> nn.Conv2d:
@@ -58,6 +62,16 @@ def pass_through_(conv: nn.Conv2d, channels: int) -> nn.Conv2d:
     return conv
 
 
+def rectified(features: Tensor) -> Tensor:
+    """The leaky rectifier of EDVR and BasicVSR: a tenth of what is below zero passes."""
+    return functional.leaky_relu(features, LEAK)
+
+
+def enlarged(features: Tensor) -> Tensor:
+    """Twice the height and width, bilinear."""
+    return functional.interpolate(features, scale_factor=2, mode="bilinear", align_corners=False)
+
+
 class ResidualBlock(nn.Module):
     """Convolution, ReLU, convolution, plus the input: ``[B, C, H, W]`` to the same shape.
 
@@ -73,3 +87,18 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.scale * self.conv2(self.relu(self.conv1(x)))
+
+
+def residual_stack(in_channels: int, channels: int, blocks: int) -> nn.Sequential:
+    """A convolution, a leaky rectifier, then residual blocks: ``[B, in, H, W]`` to ``[B, C, H, W]``.
+
+    BasicVSR's building stone (Chan et al., CVPR 2021). Blocks start near the identity: He et al.'s weights times 0.1,
+    as in EDVR's code.
+    """
+    stack = [ResidualBlock(channels) for _ in range(blocks)]
+    for block in stack:
+        he_(block)
+        with torch.no_grad():
+            block.conv1.weight *= 0.1
+            block.conv2.weight *= 0.1
+    return nn.Sequential(same_conv(in_channels, channels), nn.LeakyReLU(LEAK, inplace=True), *stack)

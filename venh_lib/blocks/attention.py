@@ -1,0 +1,62 @@
+"""Attention: which frames, places and channels to listen to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from venh_lib.blocks.residual import enlarged, rectified, same_conv
+
+
+def _largest_and_mean(features: Tensor) -> Tensor:
+    """Half the height and width, the largest and the mean of each 3×3 side by side: ``[B, 2·C, H/2, W/2]``."""
+    largest = functional.max_pool2d(features, 3, stride=2, padding=1)
+    return torch.cat((largest, functional.avg_pool2d(features, 3, stride=2, padding=1)), dim=1)
+
+
+class TSAFusion(nn.Module):
+    """Temporal and spatial attention fusion (Wang et al., EDVR, CVPRW 2019, §3.3).
+
+    Aligned features ``[B, N, C, H, W]`` to ``[B, C, H, W]``; frame ``centre`` is the reference. Temporal: each pixel
+    of each frame weighs as much as its embedding agrees with the reference's. Spatial: a mask from a pyramid of
+    two levels scales and shifts the fused features. Height and width must be multiples of 4.
+    """
+
+    def __init__(self, channels: int, frames: int, centre: int) -> None:
+        super().__init__()
+        self.centre = centre
+        self.embed_reference = same_conv(channels, channels)
+        self.embed = same_conv(channels, channels)
+        self.fuse = same_conv(frames * channels, channels, 1)
+        self.mask_first = same_conv(frames * channels, channels, 1)
+        self.mask_half = same_conv(2 * channels, channels, 1)
+        self.mask_coarse = nn.ModuleList(
+            (same_conv(channels, channels, 1), same_conv(2 * channels, channels), same_conv(channels, channels))
+        )
+        self.mask_join = same_conv(channels, channels)
+        self.mask_mix = same_conv(channels, channels, 1)
+        self.mask_last = same_conv(channels, channels)
+        self.shift = nn.ModuleList((same_conv(channels, channels, 1), same_conv(channels, channels, 1)))
+
+    def temporal_attention(self, aligned: Tensor) -> Tensor:
+        """How much each pixel of each frame is heard, ``[B, N, H, W]`` in 0–1."""
+        reference = self.embed_reference(aligned[:, self.centre])
+        frames = self.embed(aligned.flatten(0, 1)).unflatten(0, aligned.shape[:2])
+        return torch.sigmoid((frames.float() * reference[:, None].float()).sum(dim=2))
+
+    def spatial_attention(self, weighted: Tensor) -> tuple[Tensor, Tensor]:
+        """Mask in 0–1 and shift, both ``[B, C, H, W]``, from all frames' weighted features ``[B, N·C, H, W]``."""
+        half = rectified(self.mask_half(_largest_and_mean(rectified(self.mask_first(weighted)))))
+        first, second, third = self.mask_coarse
+        quarter = rectified(second(_largest_and_mean(rectified(first(half)))))
+        mask = rectified(self.mask_join(half)) + enlarged(rectified(third(quarter)))
+        mask = self.mask_last(enlarged(rectified(self.mask_mix(mask))))
+        return torch.sigmoid(mask), self.shift[1](rectified(self.shift[0](mask)))
+
+    def forward(self, aligned: Tensor) -> Tensor:
+        attention = self.temporal_attention(aligned).to(aligned.dtype)
+        weighted = (aligned * attention[:, :, None]).flatten(1, 2)
+        mask, shift = self.spatial_attention(weighted)
+        # A mask of one half changes nothing.
+        return 2 * mask * rectified(self.fuse(weighted)) + shift

@@ -1,0 +1,83 @@
+"""SpyNet: optical flow from coarse to fine, one small network a level (Ranjan and Black, CVPR 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from venh_lib.blocks.flow import pyramid, warp
+from venh_lib.blocks.residual import same_conv
+
+LEVELS = 6
+CHANNELS = (32, 64, 32, 16)
+MULTIPLE = 2 ** (LEVELS - 1)
+# Mean and standard deviation of ImageNet's RGB, which the published weights expect.
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class SpyNet(nn.Module):
+    """Flow ``[B, 2, H, W]`` in pixels (x, y) from ``frame`` to ``other``, both ``[B, 3, H, W]``, RGB in 0–1.
+
+    ``frame(p) = other(p + flow(p))``, so ``warp(other, flow)`` brings ``other`` onto ``frame``. Each of six levels of
+    five 7×7 convolutions corrects the enlarged flow of the level before; frames are resized to multiples of 32
+    first. 1,440,300 parameters at the published ``channels``. Flows add up in float32 whatever the levels compute in.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = CHANNELS) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(self._level(channels) for _ in range(LEVELS))
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1), persistent=False)
+
+    @staticmethod
+    def _level(channels: tuple[int, ...]) -> nn.Sequential:
+        layers: list[nn.Module] = []
+        # 8 inputs: the frame, the other one as the flow so far warps it, and that flow.
+        for inside, out in zip((8, *channels[:-1]), channels, strict=True):
+            layers += [same_conv(inside, out, 7), nn.ReLU(inplace=True)]
+        return nn.Sequential(*layers, same_conv(channels[-1], 2, 7))
+
+    def forward(self, frame: Tensor, other: Tensor) -> Tensor:
+        height, width = frame.shape[-2:]
+        flow = self.flows(frame, other)[-1]
+        shares = (width / flow.shape[-1], height / flow.shape[-2])
+        flow = functional.interpolate(flow, size=(height, width), mode="bilinear", align_corners=False)
+        return flow * flow.new_tensor(shares).view(1, 2, 1, 1)
+
+    def flows(self, frame: Tensor, other: Tensor) -> list[Tensor]:
+        """The flow of every level, coarsest first, in pixels of its own size, of the resized frames."""
+        height, width = (-(-extent // MULTIPLE) * MULTIPLE for extent in frame.shape[-2:])
+        frame, other = (
+            functional.interpolate(
+                (image.float() - self.mean) / self.deviation, size=(height, width), mode="bilinear", align_corners=False
+            )
+            for image in (frame, other)
+        )
+        flows: list[Tensor] = []
+        for level, own, others in zip(self.levels, pyramid(frame, LEVELS), pyramid(other, LEVELS), strict=True):
+            if flows:
+                # The published weights were trained with this enlargement, corners aligned.
+                flow = 2 * functional.interpolate(flows[-1], scale_factor=2, mode="bilinear", align_corners=True)
+            else:
+                flow = torch.zeros_like(own[:, :2])
+            flows.append(flow + level(torch.cat((own, warp(others, flow), flow), dim=1)).float())
+        return flows
+
+
+def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Published SpyNet weights under this file's names: those of BasicSR, or of mmagic (their ``.conv.`` inside).
+
+    Their mean and deviation are left out: they are ImageNet's, which this file has as well.
+    """
+    renamed = {}
+    for name, values in state.items():
+        if not name.startswith("basic_module."):
+            continue
+        _, level, _, layer, *inside, kind = name.split(".")
+        # mmagic counts convolutions with their rectifier, BasicSR each layer.
+        place = 2 * int(layer) if inside else int(layer)
+        renamed[f"levels.{level}.{place}.{kind}"] = values
+    return renamed

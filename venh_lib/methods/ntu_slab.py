@@ -1,0 +1,135 @@
+"""NTU-SLab's BasicVSR++: second-order grid propagation with flow-guided deformable alignment (report §4.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from venh_lib.blocks import spynet
+from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.propagation import SecondOrderPropagation
+from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv
+from venh_lib.blocks.spynet import SpyNet
+from venh_lib.methods.method import check_preset
+
+# Features live at a quarter of the frame's height and width.
+REDUCTION = 4
+# Two sweeps, each backward then forward.
+BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
+# Channels behind the last pixel-shuffle, in the team's code the same for every width of the network.
+LAST_CHANNELS = 64
+
+
+class BasicVSRPlusPlus(nn.Module):
+    """``[B, T, 3, H, W]`` to the same shape, RGB in 0–1, not clamped: the same-size mode of BasicVSR++.
+
+    Two strided convolutions and five residual blocks give each frame's features at a quarter of its size; they
+    pass backwards, forwards, and once more backwards and forwards through the clip; pixel-shuffles bring what they
+    gathered to full size, and the frame is added. Flow is estimated on frames of a quarter of the size.
+    """
+
+    def __init__(self, channels: int = 128, blocks: int = 25, *, second_order: bool = True) -> None:
+        super().__init__()
+        self.flow = SpyNet()
+        self.extract = nn.Sequential(
+            nn.Conv2d(3, channels, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAK, inplace=True),
+            nn.Conv2d(channels, channels, 3, stride=2, padding=1),
+            nn.LeakyReLU(LEAK, inplace=True),
+            residual_stack(channels, channels, 5),
+        )
+        self.branches = nn.ModuleDict(
+            {
+                name: SecondOrderPropagation(channels, 1 + number, blocks, second_order=second_order)
+                for number, name in enumerate(BRANCHES)
+            }
+        )
+        self.reconstruct = residual_stack((1 + len(BRANCHES)) * channels, channels, 5)
+        self.enlarge = nn.ModuleList((same_conv(channels, 4 * channels), same_conv(channels, 4 * LAST_CHANNELS)))
+        self.last = nn.ModuleList((same_conv(LAST_CHANNELS, LAST_CHANNELS), same_conv(LAST_CHANNELS, 3)))
+        self.shuffle = nn.PixelShuffle(2)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        batch, count, _, height, width = frames.shape
+        padded = pad_to_multiple(frames.flatten(0, 1), REDUCTION)
+        features = self.extract(padded).unflatten(0, (batch, count)).unbind(dim=1)
+        to_previous, to_next = self.flows(padded.unflatten(0, (batch, count)))
+        gathered = [[own] for own in features]
+        for name, branch in self.branches.items():
+            if name.startswith("backward"):
+                made = branch(gathered[::-1], to_next[::-1])[::-1]
+            else:
+                made = branch(gathered, to_previous)
+            gathered = [[*before, new] for before, new in zip(gathered, made, strict=True)]
+        everything = torch.stack([torch.cat(own, dim=1) for own in gathered], dim=1).flatten(0, 1)
+        residual = self.restored(everything)[..., :height, :width]
+        return frames + residual.float().unflatten(0, (batch, count))
+
+    def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Flows at a quarter of the size: from frame t + 1 to t, and from t to t + 1, for each t but the last."""
+        batch, count = frames.shape[:2]
+        if count == 1:
+            return [], []
+        small = functional.interpolate(frames.flatten(0, 1), scale_factor=1 / REDUCTION, mode="bicubic")
+        small = small.unflatten(0, (batch, count))
+        before, after = small[:, :-1].flatten(0, 1), small[:, 1:].flatten(0, 1)
+        to_previous, to_next = (
+            flow.unflatten(0, (batch, count - 1)).unbind(dim=1)
+            for flow in (self.flow(after, before), self.flow(before, after))
+        )
+        return list(to_previous), list(to_next)
+
+    def restored(self, features: Tensor) -> Tensor:
+        """What is added to the frames: ``[B·T, 5·C, H/4, W/4]`` to ``[B·T, 3, H, W]``."""
+        features = self.reconstruct(features)
+        for conv in self.enlarge:
+            features = rectified(self.shuffle(conv(features)))
+        return self.last[1](rectified(self.last[0](features)))
+
+
+def build(preset: str) -> BasicVSRPlusPlus:
+    """BasicVSR++ at ``preset``; SettingError for an unknown one."""
+    if check_preset(preset) == "paper":
+        return BasicVSRPlusPlus(channels=128, blocks=25)
+    return BasicVSRPlusPlus(channels=32, blocks=3)
+
+
+# Names in the published checkpoints (mmagic's, and BasicSR's mirror of it), and here.
+_RENAMES = (
+    (r"^feat_extract\.", "extract."),
+    (r"^deform_align\.(\w+)\.", r"branches.\1.align."),
+    (r"^backbone\.(\w+)\.", r"branches.\1.refine."),
+    (r"^reconstruction\.", "reconstruct."),
+    (r"^(?:upsample1\.upsample_conv|upconv1)\.", "enlarge.0."),
+    (r"^(?:upsample2\.upsample_conv|upconv2)\.", "enlarge.1."),
+    (r"^conv_hr\.", "last.0."),
+    (r"^conv_last\.", "last.1."),
+    (r"\.main\.0\.", ".0."),
+    # Their blocks are a Sequential of their own behind the convolution and the rectifier.
+    (r"\.main\.2\.(\d+)\.", lambda found: f".{2 + int(found[1])}."),
+)
+
+
+def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Published BasicVSR++ weights under this file's names.
+
+    ``state`` is the ``state_dict`` of one of the files that mmagic publishes for the three tracks, whose generator
+    alone is taken, or BasicSR's ``params``. ``build("paper").load_state_dict(from_published(state))`` then gives the
+    team's network; a file of another network fails there.
+    """
+    prefix = "generator."
+    if any(name.startswith(prefix) for name in state):
+        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    flow = {name.removeprefix("spynet."): value for name, value in state.items() if name.startswith("spynet.")}
+    renamed = {f"flow.{name}": value for name, value in spynet.from_published(flow).items()}
+    for name, value in state.items():
+        if name.startswith("spynet."):
+            continue
+        for theirs, ours in _RENAMES:
+            name = re.sub(theirs, ours, name)
+        renamed[name] = value
+    return renamed
