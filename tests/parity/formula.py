@@ -34,18 +34,28 @@ def fill_statistics(layers: Iterable[torch.nn.BatchNorm2d]) -> None:
         layer.running_var.copy_(1 + 0.5 * wave)
 
 
-def frame(height: int, width: int) -> Tensor:
+def frame(height: int, width: int, t: int = 0) -> Tensor:
     """A frame ``[1, 3, height, width]`` in 0–1; channel c at (x, y) is
-    0.5 + 0.4 · sin(0.11·x + 0.17·y + c) · cos(0.05·x·c + 0.07·y).
+    0.5 + 0.4 · sin(0.11·x + 0.17·y + c) · cos(0.05·x·c + 0.07·y), with x + 1.5·t for x and y − 0.5·t for y.
     """
-    c, y, x = np.meshgrid(np.arange(3), np.arange(height), np.arange(width), indexing="ij")
+    c, y, x = np.meshgrid(np.arange(3), np.arange(height) - 0.5 * t, np.arange(width) + 1.5 * t, indexing="ij")
     values = 0.5 + 0.4 * np.sin(0.11 * x + 0.17 * y + c) * np.cos(0.05 * x * c + 0.07 * y)
     return torch.from_numpy(values.astype(np.float32))[None]
 
 
+def clip(frames: int, height: int, width: int) -> Tensor:
+    """``[1, frames, 3, height, width]``: ``frame`` at t = 0, 1, …, drifting to the left and down."""
+    return torch.stack([frame(height, width, t) for t in range(frames)], dim=1)
+
+
 def describe(output: Tensor) -> dict[str, float | list[float]]:
-    """Mean, standard deviation and nine pixels (red, green, blue at three places) of ``[1, 3, H, W]``."""
+    """Mean, standard deviation and nine pixels (red, green, blue at three places) of ``[1, 3, H, W]``.
+
+    Of ``[1, T, 3, H, W]`` the frames one below the other.
+    """
     image = output[0].double()
+    if image.ndim == 4:
+        image = image.transpose(0, 1).flatten(1, 2)
     height, width = image.shape[-2:]
     places = ((0, 0), (height // 2, width // 3), (height - 1, width - 1))
     pixels = [image[channel, y, x].item() for y, x in places for channel in range(3)]

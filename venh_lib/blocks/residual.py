@@ -89,16 +89,21 @@ class ResidualBlock(nn.Module):
         return x + self.scale * self.conv2(self.relu(self.conv1(x)))
 
 
-def residual_stack(in_channels: int, channels: int, blocks: int) -> nn.Sequential:
-    """A convolution, a leaky rectifier, then residual blocks: ``[B, in, H, W]`` to ``[B, C, H, W]``.
-
-    BasicVSR's building stone (Chan et al., CVPR 2021). Blocks start near the identity: He et al.'s weights times 0.1,
-    as in EDVR's code.
-    """
-    stack = [ResidualBlock(channels) for _ in range(blocks)]
-    for block in stack:
+def residual_blocks(channels: int, count: int) -> list[ResidualBlock]:
+    """Residual blocks that start near the identity: He et al.'s weights times 0.1, as in EDVR's code."""
+    blocks = [ResidualBlock(channels) for _ in range(count)]
+    for block in blocks:
         he_(block)
         with torch.no_grad():
             block.conv1.weight *= 0.1
             block.conv2.weight *= 0.1
-    return nn.Sequential(same_conv(in_channels, channels), nn.LeakyReLU(LEAK, inplace=True), *stack)
+    return blocks
+
+
+def residual_stack(in_channels: int, channels: int, blocks: int) -> nn.Sequential:
+    """A convolution, a leaky rectifier, then residual blocks: ``[B, in, H, W]`` to ``[B, C, H, W]``.
+
+    BasicVSR's building stone (Chan et al., CVPR 2021).
+    """
+    first = (same_conv(in_channels, channels), nn.LeakyReLU(LEAK, inplace=True))
+    return nn.Sequential(*first, *residual_blocks(channels, blocks))
