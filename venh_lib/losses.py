@@ -1,4 +1,4 @@
-"""The fidelity losses of the report: L1, L2, Charbonnier, Fourier, gradient, and weighted sums of them.
+"""The fidelity losses of the report: L1, L2, Charbonnier, Fourier, gradient, weighted sums of them; offset losses.
 
 Every loss maps ``(output, target)`` to a scalar: tensors ``[..., 3, H, W]`` of one shape, RGB in 0–1.
 Half-precision inputs are widened to float32 first, so a loss means the same under autocast. A loss is
@@ -122,3 +122,23 @@ class Weighted:
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         return sum(weight * loss(output, target) for weight, loss in self.terms)
+
+
+def offset_total_variation(offsets: Tensor) -> Tensor:
+    """Mean absolute difference of neighbouring offsets, horizontal plus vertical, in pixels (report §4.5).
+
+    ``offsets`` ``[B, 2·G·K, H, W]``, as ``blocks.deformable`` has them. Objects move as wholes, so offsets should be
+    smooth in space. The report names the loss; that it is the L1 one is ours.
+    """
+    across, down = offsets[..., :, 1:] - offsets[..., :, :-1], offsets[..., 1:, :] - offsets[..., :-1, :]
+    return across.abs().mean() + down.abs().mean()
+
+
+def offset_variance(offsets: Tensor) -> Tensor:
+    """Mean squared distance of each group's and tap's offset from their mean at the same pixel (report §4.5).
+
+    ``offsets`` ``[B, 2·G·K, H, W]`` in pixels, vertical and horizontal ones in turn; squared pixels come out. All look
+    for the same motion, and one that strays far from the others has lost it.
+    """
+    pairs = offsets.float().unflatten(1, (-1, 2))
+    return (pairs - pairs.mean(dim=1, keepdim=True)).square().mean()

@@ -67,8 +67,9 @@ class Recipe:
     recurrent methods (window methods take their window from the policy). ``clip_norm`` bounds the
     gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
     ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start
-    from, ``frozen`` names prefixes that are not trained. ``colour`` switches the colour augmentation
-    of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
+    from, ``frozen`` names prefixes that are not trained. ``rates`` are (prefix, factor on the learning rate, first
+    step that trains it): a flow network that was trained before learns late and slowly. ``colour`` switches the
+    colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
     synthesised clips, which a network's own ``training_loss`` may learn from. Of ``places`` drawn for a crop
     the one with the largest coding error is cut: smooth places have little to teach, and cost as much.
     """
@@ -95,6 +96,7 @@ class Recipe:
     clips: int = 280
     start: tuple[tuple[str, str], ...] = ()
     frozen: tuple[str, ...] = ()
+    rates: tuple[tuple[str, float, int], ...] = ()
     validate_every: int = 1000
     checkpoint_every: int = 200
 
@@ -105,12 +107,23 @@ class Recipe:
             raise SettingError(f"places must be at least 1, got {self.places}.")
         if self.crop % 2:
             raise SettingError(f"crop must be even (chroma is subsampled by two), got {self.crop}.")
+        for prefix, factor, first in self.rates:
+            if not (0 < factor <= 1 and 0 <= first < self.steps):
+                raise SettingError(
+                    f"rates of {prefix!r}: expected a factor from above 0 to 1 and a first step of the {self.steps}, "
+                    f"got {factor} and {first}."
+                )
         if self.clip_norm is not None and self.adaptive_clip is not None:
             raise SettingError("choose one of clip_norm and adaptive_clip, not both.")
 
     def with_steps(self, steps: int) -> Recipe:
-        """The same recipe for another number of steps."""
-        return replace(self, steps=steps)
+        """The same recipe for another number of steps; what starts to learn late does so at the same share of them."""
+        rates = tuple((prefix, factor, first * steps // self.steps) for prefix, factor, first in self.rates)
+        return replace(self, steps=steps, rates=rates)
+
+    def rate_of(self, name: str) -> tuple[float, int]:
+        """Factor on the learning rate of the parameter ``name``, and the first step that trains it."""
+        return next(((factor, first) for prefix, factor, first in self.rates if name.startswith(prefix)), (1.0, 0))
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate at ``step`` (0-based): linear warm-up, then the schedule over the rest."""

@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from venh_lib import checkpoints, dataset, devices, origin
+from venh_lib.blocks.deformable import overflowing
 from venh_lib.crops import Crops, Range
 from venh_lib.dataset import Sequence
 from venh_lib.errors import TrainingError
@@ -113,10 +114,14 @@ class Training:
                 parameter.requires_grad_(False)
         network = network.to(device=self.accelerator.device, memory_format=torch.channels_last)
         self.average = Average(network, recipe.ema) if recipe.ema else None
-        trained = [p for p in network.parameters() if p.requires_grad]
+        groups: dict[tuple[float, int], list[nn.Parameter]] = {}
+        for name, parameter in network.named_parameters():
+            if parameter.requires_grad:
+                groups.setdefault(recipe.rate_of(name), []).append(parameter)
         optimiser = torch.optim.Adam(
-            trained, lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay
-        )
+            [{"params": p, "factor": factor, "first": first} for (factor, first), p in groups.items()],
+            lr=recipe.learning_rate, betas=recipe.betas, weight_decay=recipe.weight_decay,
+        )  # fmt: skip
         objective = Objective(network, recipe)
         self.objective, self.optimiser = self.accelerator.prepare(
             torch.compile(objective) if compile_network else objective, optimiser
@@ -174,7 +179,7 @@ class Training:
         # Whatever a network draws (noise, say) depends on the seed and the step alone, as its samples do.
         torch.manual_seed(self.seed * 1_000_003 + number)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate_at(number)
+            group["lr"] = self.recipe.learning_rate_at(number) * group["factor"] * (number >= group["first"])
         with self.accelerator.autocast():
             loss = self.objective(samples, number)
         self.optimiser.zero_grad(set_to_none=True)
@@ -204,7 +209,14 @@ class Training:
                 f"The last good state is in {self.folder}; "
                 "train again with a lower learning rate, a smaller clip_norm or precision='fp32'."
             )
-        rate = self.optimiser.param_groups[0]["lr"]
+        rate = self.recipe.learning_rate_at(self.progress.step - 1)
+        if overflow := overflowing(self.network):
+            self._log({"step": self.progress.step, "offset_overflow": overflow})
+            worst = max(overflow, key=overflow.get)
+            bar.write(
+                f"step {self.progress.step}: the offsets of {worst} average {overflow[worst]:.0f} pixels, and most "
+                "places that it reads lie outside the frame. A lower learning rate or offset losses keep them in."
+            )
         self._log(
             {
                 "step": self.progress.step,

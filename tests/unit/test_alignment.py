@@ -208,7 +208,7 @@ def test_spynet_doubles_its_flow_from_level_to_level():
         nn.init.zeros_(parameter)
     nn.init.constant_(network.levels[0][-1].bias, 1.0)
     frame = torch.rand(1, 3, 64, 96)
-    assert [float(flow.mean()) for flow in network.flows(frame, frame)] == [1, 2, 4, 8, 16, 32]
+    assert [float(flow.detach().mean()) for flow in network.flows(frame, frame)] == [1, 2, 4, 8, 16, 32]
 
 
 @pytest.mark.parametrize("inside", ["", ".conv"])

@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from venh_lib.errors import SettingError, TrainingError
-from venh_lib.losses import FFT, L1, L2, Charbonnier, Gradient, Weighted
+from venh_lib.losses import (
+    FFT,
+    L1,
+    L2,
+    Charbonnier,
+    Gradient,
+    Weighted,
+    offset_total_variation,
+    offset_variance,
+)
 
 SMGF = Weighted(((1.0, L1()), (0.1, FFT()), (0.5, Gradient())))
 EVERY = (L1(), L2(), Charbonnier(), FFT(), Gradient(), SMGF)
@@ -113,3 +122,19 @@ def test_weights_must_be_there_and_positive(terms):
 def test_gradient_refuses_an_image_without_differences():
     with pytest.raises(TrainingError, match="2×2"):
         Gradient()(torch.zeros(1, 3, 1, 8), torch.zeros(1, 3, 1, 8))
+
+
+def test_offset_total_variation_is_the_slope_of_a_ramp_and_nothing_of_a_constant():
+    rows, columns = torch.meshgrid(torch.arange(6.0), torch.arange(8.0), indexing="ij")
+    ramp = (2 * columns - 3 * rows).expand(1, 36, 6, 8)
+    assert offset_total_variation(ramp) == 5
+    assert offset_total_variation(torch.full((1, 36, 6, 8), 7.0)) == 0
+
+
+def test_offset_variance_sees_taps_that_differ_and_neither_the_common_motion_nor_its_direction():
+    together = torch.tensor([4.0, -9.0]).repeat(18)[None, :, None, None].expand(1, 36, 6, 8)
+    assert offset_variance(together) == 0
+    # Half of the taps three pixels off in one direction: 1.5 from the mean in it, 0 in the other.
+    apart = together.clone()
+    apart[:, 0:18:2] += 3
+    assert offset_variance(apart) == pytest.approx(1.5**2 / 2)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from venh_lib import checkpoints, dataset, devices, evaluation, methods, results
+from venh_lib.blocks.deformable import DeformConv
 from venh_lib.errors import CheckpointError, SettingError, TrainingError, VenhError
 from venh_lib.losses import L1
 from venh_lib.optimisation import Average, clip_adaptively
@@ -282,6 +283,59 @@ def test_a_state_without_its_record_is_no_training_of_this_recipe(tmp_path, meth
     checkpoints.write_tensors(tmp_path / "state.safetensors", {"x": torch.zeros(1)}, {})
     with pytest.raises(TrainingError, match="another training"):
         training(method, tmp_path, clips).run()
+
+
+class Pair(nn.Module):
+    """A part called flow and one that is not, with the same gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.flow = nn.Parameter(torch.zeros(3, 1, 1))
+        self.rest = nn.Parameter(torch.zeros(3, 1, 1))
+
+    def forward(self, window):
+        return window[:, 0] + self.flow + self.rest
+
+
+def test_a_part_may_learn_later_and_slower(tmp_path, method, clips):
+    recipe = replace(RECIPE, rates=(("flow", 0.25, 6),), clip_norm=None)
+    run = training(replace(method, build=lambda preset: Pair()), tmp_path, clips, recipe)
+    moved = []
+    step = run.step
+
+    def watched(samples):
+        before = [p.detach().clone() for p in (run.network.flow, run.network.rest)]
+        loss = step(samples)
+        moved.append([float((p.detach() - old).abs().max()) for p, old in zip(run.network.parameters(), before, strict=True)])
+        return loss
+
+    run.step = watched
+    run.run()
+    flow, rest = zip(*moved, strict=True)
+    assert not any(flow[:6]) and all(flow[6:]) and all(rest)
+    # Adam's step is the rate times a ratio that both parts have in common.
+    assert [a / b for a, b in zip(flow[6:], rest[6:], strict=True)] == pytest.approx([0.25] * 6, rel=0.01)
+
+
+class Adrift(nn.Module):
+    """A deformable layer whose offsets are a hundred pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.align = DeformConv(3, 3, 3, groups=1)
+        nn.init.constant_(self.align.conv_offset.bias, 100.0)
+
+    def forward(self, window):
+        return window[:, 0] + self.align(window[:, 0], window[:, 0])
+
+
+def test_offsets_that_overflow_are_reported_with_step_layer_and_magnitude(tmp_path, method, clips, capsys):
+    run = training(replace(method, build=lambda preset: Adrift()), tmp_path, clips)
+    run.run()
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    reports = [row for row in rows if "offset_overflow" in row]
+    assert [row["step"] for row in reports] == [3, 6, 9, 12]
+    assert all(row["offset_overflow"] == pytest.approx({"align": 100}, rel=0.05) for row in reports)
 
 
 def test_gradients_are_clipped_by_their_norm(tmp_path, method, clips):

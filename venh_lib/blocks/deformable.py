@@ -12,7 +12,10 @@ then the horizontal one; masks are ``[B, G·K, H, W]``. Group g moves the channe
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +48,7 @@ def deform_conv2d(
     multiplies in its precision. Raises SettingError for shapes that do not fit together.
     """
     size = _check(x, offset, weight, stride, padding, dilation, mask)
-    if x.device.type == "cuda":
+    if x.device.type == "cuda" or _torchvision_everywhere:
         from torchvision.ops import deform_conv2d as operator
 
         with devices.full_precision(x.device):
@@ -58,6 +61,20 @@ def deform_conv2d(
         mask = None if mask is None else mask.float()
         output = _Gathered.apply(x.float(), offset.float(), weight, mask, kernel, precision)
     return output if bias is None else output + bias.to(output.dtype)[:, None, None]
+
+
+@contextmanager
+def torchvision_everywhere() -> Iterator[None]:
+    """torchvision's operator on every device inside, for comparisons and benchmarks."""
+    global _torchvision_everywhere
+    before, _torchvision_everywhere = _torchvision_everywhere, True
+    try:
+        yield
+    finally:
+        _torchvision_everywhere = before
+
+
+_torchvision_everywhere = False
 
 
 def _check(
@@ -103,7 +120,7 @@ class _Kernel:
         # Chunks of nearly the same size: a last one of a single row would cost as much as any.
         count = math.ceil(self.size[0] / rows)
         cuts = [self.size[0] * k // count for k in range(count + 1)]
-        return [range(first, last) for first, last in zip(cuts, cuts[1:], strict=False)]
+        return [range(first, last) for first, last in pairwise(cuts)]
 
     def grid(self, offset: Tensor, rows: range, source: tuple[int, int]) -> Tensor:
         """Where to read for output ``rows``: [B·G, K·rows, W', 2], x before y, −1 … 1 the source's edges."""
@@ -258,3 +275,18 @@ class DeformConv(nn.Module):
 def offset_channels(groups: int, kernel_size: int = 3) -> int:
     """Channels that a predictor of offsets and masks must have: 3 for each group and tap."""
     return 3 * groups * kernel_size**2
+
+
+def overflowing(network: nn.Module) -> dict[str, float]:
+    """Layers whose last offsets average more than half their frame's longer side, and that average in pixels.
+
+    Offsets that grew so large read mostly zeros, and no gradient brings them back: the training goes on without
+    alignment, and its loss does not say so.
+    """
+    found = {}
+    for name, layer in network.named_modules():
+        if isinstance(layer, DeformConv) and layer.offsets is not None:
+            mean = float(layer.offsets.detach().abs().mean())
+            if not mean <= max(layer.offsets.shape[-2:]) / 2:
+                found[name] = mean
+    return found

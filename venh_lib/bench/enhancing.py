@@ -1,0 +1,96 @@
+"""A whole file against the network alone, and memory for a long file and a short one."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from venh_lib import ffmpeg
+from venh_lib.bench.timing import METHOD, Figures, in_a_fresh_process, seconds
+
+
+def repeated(stream: Path, target: Path, frames: int) -> Path:
+    """``target``: the first ``frames`` frames of ``stream`` played over and over, copied, not coded again."""
+    copy = ["-stream_loop", "-1", "-i", stream, "-c", "copy", "-frames:v", frames, target]
+    ffmpeg.run([*ffmpeg.QUIET, *copy], task=f"{stream}: repeating it to {frames} frames")
+    return target
+
+
+def inference(method: str = METHOD, rounds: int = 3, frames: int = 33, lengths: Sequence[int] = (60, 600)) -> Figures:
+    """A whole file through ``venh enhance`` against the network alone, and memory for a long file and a short one.
+
+    Frames are 416×240. Memory is resident memory, not a GPU's. ``growth_per_frame`` is what the long file takes
+    more than the short one, over the bytes that its extra frames take as 8-bit RGB: 0 for constant memory, about 1
+    if every frame were held once, in or out, 4 if as floats.
+    """
+    import torch
+
+    from venh_lib import dataset, devices, methods
+    from venh_lib.inference import enhance_file
+
+    chosen = methods.get(method)
+    clip = dataset.sample_set("validation", limit=1, progress=False)[0]
+    _, height, width = clip.raw_frames().shape
+    device = devices.pick_device()
+    network = chosen.build("course").eval().to(device)
+    window = torch.rand(1, len(chosen.policy(clip.infos, 1)), 3, height, width).to(device)
+
+    def forward() -> None:
+        with torch.inference_mode(), devices.autocast(device):
+            for _ in range(frames):
+                network(window)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    with tempfile.TemporaryDirectory() as folder:
+        source = repeated(clip.compressed_file(), Path(folder) / "source.mkv", frames)
+
+        def enhance() -> None:
+            target = Path(folder) / "target.mkv"
+            enhance_file(source, target, chosen, network=network, progress=False, overwrite=True)
+
+        forward(), enhance()
+        pairs = [(seconds(forward), seconds(enhance)) for _ in range(rounds)]
+    short, long = in_a_fresh_process("venh_lib.bench.enhancing", f"_peaks({method!r}, {tuple(lengths)})")
+    extra = (lengths[1] - lengths[0]) * height * width * 3 / 2**20
+    return {
+        "method": method,
+        "frames": frames,
+        "network_s": round(statistics.median(a for a, _ in pairs), 3),
+        "enhance_s": round(statistics.median(b for _, b in pairs), 3),
+        "enhance_over_network": round(statistics.median(b / a for a, b in pairs), 3),
+        "short_frames": lengths[0],
+        "long_frames": lengths[1],
+        "short_peak_mib": round(short, 1),
+        "long_peak_mib": round(long, 1),
+        "long_over_short": round(long / short, 3),
+        "growth_per_frame": round((long - short) / extra, 4),
+    }
+
+
+def _peaks(method: str, lengths: Sequence[int]) -> list[float]:
+    """Resident memory in MiB while a file of each of ``lengths`` frames is enhanced, the largest after any module.
+
+    Not the system's own record of a process's peak: that one may be its parent's. The first file is enhanced
+    once before, so that what the libraries keep for themselves is there already.
+    """
+    import psutil
+
+    from venh_lib import dataset, methods
+    from venh_lib.inference import enhance_file
+
+    chosen, process, resident = methods.get(method), psutil.Process(), []
+    network = chosen.build("course").eval()
+    for module in network.modules():
+        module.register_forward_hook(lambda *_: resident.append(process.memory_info().rss))
+    stream = dataset.sample_set("validation", limit=1, progress=False)[0].compressed_file()
+    peaks = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, length in enumerate((lengths[0], *lengths)):
+            source = repeated(stream, Path(folder) / f"{number}.mkv", length)
+            resident.clear()
+            enhance_file(source, source.with_suffix(".mp4"), chosen, network=network, progress=False)
+            peaks.append(max(resident) / 2**20)
+    return peaks[1:]
