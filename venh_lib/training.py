@@ -27,7 +27,7 @@ from venh_lib.crops import Crops, Range
 from venh_lib.dataset import Sequence
 from venh_lib.errors import TrainingError
 from venh_lib.files import write_atomically, writing
-from venh_lib.methods import METHODS
+from venh_lib.methods import get
 from venh_lib.methods.method import Method
 from venh_lib.optimisation import Average, clip_adaptively
 from venh_lib.recipes import Recipe
@@ -107,8 +107,8 @@ class Training:
         torch.manual_seed(seed)
         network = method.build(recipe.preset)
         for prefix, slug in recipe.start:
-            source = start_checkpoint(METHODS[slug], track, scale, seed, recipe.preset)
-            start_from(network, prefix, METHODS[slug], recipe.preset, source)
+            source = start_checkpoint(get(slug), track, scale, seed, recipe.preset)
+            start_from(network, prefix, get(slug), recipe.preset, source)
         for name, parameter in network.named_parameters():
             if name.startswith(recipe.frozen):
                 parameter.requires_grad_(False)
@@ -228,7 +228,7 @@ class Training:
         bar.set_postfix_str(f"loss {mean:.5f}, best {self.progress.best_gain:+.3f} dB", refresh=False)
 
     def _validate(self, bar: tqdm) -> None:
-        """Measure the gain on the validation clips, and keep the weights if it is the best so far."""
+        """Score the weights on the validation clips, and keep them if they are the best so far."""
         if not self.accelerator.is_main_process:
             return
         gains = validation_gains(self.evaluated, self.method, self.validation, self.accelerator.device, self.precision)

@@ -1,4 +1,4 @@
-"""The gain on validation clips while a network trains, by which its best weights are chosen."""
+"""What validation clips say of a network while it trains, by which its best weights are chosen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import nn
 
 from venh_lib import devices
 from venh_lib.dataset import Sequence
-from venh_lib.methods.method import Method
+from venh_lib.methods.method import Method, as_tensor
 from venh_lib.metrics.fidelity import psnr
 
 VALIDATION_FRAMES = 8
@@ -28,29 +28,34 @@ def validation_frames(length: int) -> list[int]:
 def validation_gains(
     network: nn.Module, method: Method, sequences: SequenceOf[Sequence], device: torch.device, precision: str = "fp32"
 ) -> dict[str, float]:
-    """Mean RGB PSNR gain in dB on a few frames of each sequence, by name of the sequence."""
+    """What chooses the method's best weights, in dB by name of the sequence: its own score, or the mean PSNR gain.
+
+    On a few frames of each sequence (``validation_frames``), in evaluation mode.
+    """
     training = network.training
     network.eval()
-    gains = {}
+    measure = method.score or restoration_gain
+    measured = {}
     for sequence in sequences:
-        frames = validation_frames(len(sequence))
-        raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
-
-        def restore(indices: SequenceOf[int], compressed=compressed) -> torch.Tensor:
-            window = torch.stack([_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
-            with devices.autocast(device, precision):
-                return network(window)[0].float()
-
-        if method.kind == "recurrent":
-            outputs = restore(range(len(sequence)))[frames]
-        else:
-            outputs = torch.stack([restore(method.policy(sequence.infos, t)) for t in frames])
-        truth = torch.stack([_tensor(raw.rgb(t)) for t in frames]).to(device)
-        given = torch.stack([_tensor(compressed.rgb(t)) for t in frames]).to(device)
-        gains[sequence.name] = float((psnr(outputs, truth) - psnr(given, truth)).mean())
+        with devices.autocast(device, precision):
+            measured[sequence.name] = measure(network, method, sequence, validation_frames(len(sequence)), device)
     network.train(training)
-    return gains
+    return measured
 
 
-def _tensor(rgb) -> torch.Tensor:
-    return torch.from_numpy(rgb).permute(2, 0, 1).float().div(255)
+def restoration_gain(
+    network: nn.Module, method: Method, sequence: Sequence, frames: SequenceOf[int], device: torch.device
+) -> float:
+    """Mean gain of RGB PSNR in dB over ``frames`` of a sequence."""
+    raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+
+    def restored(indices: SequenceOf[int]) -> torch.Tensor:
+        window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
+        return network(window)[0].float()
+
+    if method.kind == "recurrent":
+        outputs = restored(range(len(sequence)))[list(frames)]
+    else:
+        outputs = torch.stack([restored(method.policy(sequence.infos, t)) for t in frames])
+    truth, given = (torch.stack([as_tensor(side.rgb(t)) for t in frames]).to(device) for side in (raw, compressed))
+    return float((psnr(outputs, truth) - psnr(given, truth)).mean())

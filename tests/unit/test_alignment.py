@@ -21,10 +21,10 @@ def _seed():
 
 
 def awakened(network: nn.Module) -> nn.Module:
-    """Random weights where training starts at zero: zeros hide what stands behind them."""
-    for parameter in network.parameters():
-        if not parameter.any():
-            nn.init.normal_(parameter, std=0.05)
+    """Noise on all weights, as some start at zero: zeros hide what stands behind them."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
     return network
 
 

@@ -306,7 +306,8 @@ def test_a_part_may_learn_later_and_slower(tmp_path, method, clips):
     def watched(samples):
         before = [p.detach().clone() for p in (run.network.flow, run.network.rest)]
         loss = step(samples)
-        moved.append([float((p.detach() - old).abs().max()) for p, old in zip(run.network.parameters(), before, strict=True)])
+        after = (p.detach() for p in run.network.parameters())
+        moved.append([float((new - old).abs().max()) for new, old in zip(after, before, strict=True)])
         return loss
 
     run.step = watched

@@ -7,6 +7,7 @@ frame that is to be rebuilt into the frame that is looked at: ``warped(x, y) = f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -51,12 +52,13 @@ def upsample_flow(flow: Tensor, factor: int = 2) -> Tensor:
     return factor * functional.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
-def lucas_kanade_(level: nn.Sequential) -> None:
+def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: float = DETAIL_GAIN) -> None:
     """Start a level of a motion net as a crude gradient method (Lucas and Kanade, 1981), in place.
 
     ``level``: four or more convolutions of one odd kernel size with a rectifier between each two, at least 8
-    channels in the first and 4 in the others; in come the warped reference (3 channels), the centre (3) and
-    the flow so far (2), out comes the flow's correction. Where a detail moved by δ, the difference d of the
+    channels in the first and 4 in the others; in come the warped reference (3 channels), the centre (3), with
+    ``centre_first`` the other way round, and the flow so far (2); out comes the flow's correction. ``gain`` brings
+    differences between the frames to about 1. Where a detail moved by δ, the difference d of the
     frames is δ·g, g the gradient, so d·g tells where it went. Rectifiers cannot multiply, but
     |d + g| − |d − g| has the sign of d·g and grows with both: the first eight units are the halves of these
     absolute values, the next layer takes their mean over its kernel, the others pass it on. All other units
@@ -76,14 +78,15 @@ def lucas_kanade_(level: nn.Sequential) -> None:
     slope = slope / (slope * place).sum()  # the response to a ramp of one a pixel is one
     with torch.no_grad():
         zero_mean_(first)
-        first.weight[:, :6] *= DETAIL_GAIN
-        difference = torch.cat((-smooth.expand(3, -1, -1), smooth.expand(3, -1, -1))) / 3
+        first.weight[:, :6] *= gain
+        towards = 1 if centre_first else -1
+        difference = torch.cat((towards * smooth.expand(3, -1, -1), -towards * smooth.expand(3, -1, -1))) / 3
         units = iter(range(8))
         for gradient in (slope, slope.T):
             for sign, side in ((1, 1), (-1, -1), (1, -1), (-1, 1)):
                 unit = next(units)
                 first.weight[unit] = 0
-                first.weight[unit, :6] = DETAIL_GAIN * (sign * difference + side * gradient / 6)
+                first.weight[unit, :6] = gain * (sign * difference + side * gradient / 6)
         for axis in range(2):
             for unit, sign in ((2 * axis, 1), (2 * axis + 1, -1)):
                 second.weight[unit] = 0
@@ -94,6 +97,27 @@ def lucas_kanade_(level: nn.Sequential) -> None:
             conv.weight[:4] = 0
             for unit in range(4):
                 conv.weight[unit, unit, centre, centre] = 1
+
+
+def flow_error(flows: Sequence[Tensor], motion: Tensor, known: Tensor) -> Tensor:
+    """Mean distance of ``flows`` from the true motion where it is known, in pixels of full size, mean over the levels.
+
+    ``flows`` are of any sizes [B, 2, h, w] in pixels of their own, ``motion`` is [B, 2, H, W] and ``known`` [B, H, W];
+    a coarse flow is compared with the mean motion of the known pixels that it stands for. Zero where nothing is
+    known.
+    """
+    share = known[:, None].float()
+    motion = motion * share
+    total = torch.zeros((), device=motion.device)
+    for flow in flows:
+        size = max(round(motion.shape[-1] / flow.shape[-1]), 1)
+        weight = functional.avg_pool2d(share, size)
+        true = functional.avg_pool2d(motion, size) / weight.clamp_min(1e-6)
+        rows, columns = flow.shape[-2:]
+        error = torch.linalg.vector_norm(size * flow.float() - true[..., :rows, :columns], dim=1)
+        weight = weight[:, 0, :rows, :columns]
+        total = total + (error * weight).sum() / weight.sum().clamp_min(1)
+    return total / len(flows)
 
 
 def pyramid(frames: Tensor, levels: int) -> list[Tensor]:

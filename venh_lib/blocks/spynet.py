@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from venh_lib.blocks.flow import pyramid, warp
+from venh_lib.blocks.flow import DETAIL_GAIN, flow_error, lucas_kanade_, pyramid, warp
 from venh_lib.blocks.residual import same_conv
 
 LEVELS = 6
@@ -23,7 +23,8 @@ class SpyNet(nn.Module):
 
     ``frame(p) = other(p + flow(p))``, so ``warp(other, flow)`` brings ``other`` onto ``frame``. Each of six levels of
     five 7×7 convolutions corrects the enlarged flow of the level before; frames are resized to multiples of 32
-    first. 1,440,300 parameters at the published ``channels``. Flows add up in float32 whatever the levels compute in.
+    first. 1,440,300 parameters at the published ``channels``; untrained, each level is a crude gradient method
+    (``lucas_kanade_``). Flows add up in float32 whatever the levels compute in.
     """
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS) -> None:
@@ -38,7 +39,9 @@ class SpyNet(nn.Module):
         # 8 inputs: the frame, the other one as the flow so far warps it, and that flow.
         for inside, out in zip((8, *channels[:-1]), channels, strict=True):
             layers += [same_conv(inside, out, 7), nn.ReLU(inplace=True)]
-        return nn.Sequential(*layers, same_conv(channels[-1], 2, 7))
+        level = nn.Sequential(*layers, same_conv(channels[-1], 2, 7))
+        lucas_kanade_(level, centre_first=True, gain=DETAIL_GAIN * sum(DEVIATION) / 3)
+        return level
 
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
         height, width = frame.shape[-2:]
@@ -65,6 +68,17 @@ class SpyNet(nn.Module):
                 flow = torch.zeros_like(own[:, :2])
             flows.append(flow + level(torch.cat((own, warp(others, flow), flow), dim=1)).float())
         return flows
+
+    def training_loss(
+        self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Error of the flows of all levels from the true motion, in pixels, where it is known (``flow_error``).
+
+        ``samples`` holds the window ``lq`` [B, 2, 3, H, W], a frame and another one, sides multiples of 32, the true
+        ``motion`` [B, 2, 2, H, W] from the first to both, and where it is ``known`` [B, 2, H, W].
+        """
+        frame, other = samples["lq"].unbind(dim=1)
+        return flow_error(self.flows(frame, other), samples["motion"][:, 1], samples["known"][:, 1])
 
 
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import SettingError
@@ -29,6 +31,8 @@ class Method:
     ``policy(infos, t)`` names the N frames of the window of frame ``t``, in the network's order.
     ``targets(infos)`` are the frames that training asks for. ``departures`` states each place where
     this differs from the report, and why. ``least_size`` is the smallest height and width in pixels.
+    ``score(network, method, sequence, frames, device)`` is what chooses the best weights, in dB: the PSNR gain, unless
+    the network does something else than restore frames.
     """
 
     slug: str
@@ -43,6 +47,7 @@ class Method:
     departures: tuple[str, ...]
     targets: Callable[[Sequence[FrameInfo]], tuple[int, ...]] = every_frame
     least_size: int = 16
+    score: Callable[..., float] | None = None
 
     def recipe(self, track: int, scale: str) -> Recipe:
         """The recipe for ``track`` at ``scale``; SettingError if this method has none."""
@@ -53,6 +58,11 @@ class Method:
             raise SettingError(
                 f"{self.slug} has no recipe for track {track} at scale {scale!r}; it has: {known}."
             ) from None
+
+
+def as_tensor(rgb: np.ndarray) -> Tensor:
+    """A frame uint8 [H, W, 3] as networks take it: float32 [3, H, W] in 0–1."""
+    return torch.from_numpy(rgb).permute(2, 0, 1).float().div(255)
 
 
 def check_preset(preset: str) -> str:

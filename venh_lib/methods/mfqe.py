@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from venh_lib import references
 from venh_lib.bitstream import FrameInfo
-from venh_lib.blocks.flow import lucas_kanade_, pyramid, upsample_flow, warp
+from venh_lib.blocks.flow import flow_error, lucas_kanade_, pyramid, upsample_flow, warp
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import he_, same_conv, zero_, zero_mean_
 from venh_lib.losses import L1, L2
@@ -201,22 +201,12 @@ class MFQE(nn.Module):
         return total
 
     def _flow_error(self, flows: list[Tensor], motion: Tensor, known: Tensor) -> Tensor:
-        """Mean distance of the flows from the true motion where it is known, in pixels, mean over the levels."""
+        """``flow_error`` of one side's flows, on frames padded as they were."""
         height, width = motion.shape[-2:]
         short = (0, -width % self.multiple, 0, -height % self.multiple)
-        share = functional.pad(known[:, None].float(), short)
-        motion = functional.pad(motion, short) * share
-        total = torch.zeros((), device=motion.device)
         # The last flow of a net that stops at half size is the one before it, enlarged: it is not counted twice.
-        for flow in flows[: len(self.motion_previous.levels)]:
-            size = max(round(motion.shape[-1] / flow.shape[-1]), 1)
-            weight = functional.avg_pool2d(share, size)
-            true = functional.avg_pool2d(motion, size) / weight.clamp_min(1e-6)
-            rows, columns = flow.shape[-2:]
-            error = torch.linalg.vector_norm(size * flow.float() - true[..., :rows, :columns], dim=1)
-            weight = weight[:, 0, :rows, :columns]
-            total = total + (error * weight).sum() / weight.sum().clamp_min(1)
-        return total / len(self.motion_previous.levels)
+        counted = flows[: len(self.motion_previous.levels)]
+        return flow_error(counted, functional.pad(motion, short), functional.pad(known, short))
 
 
 def build(preset: str) -> MFQE:
