@@ -78,7 +78,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
     "06_training": {
         "valid_share": (0.85, 0.98),
         "motion_known": (0.8, 1.0),
-        "error_of_turned_flow": (0.5, 4.0),
+        "error_of_turned_flow": (0.2, 4.0),
         "gradient_loss_of_brightness": (0.0, 1e-6),
         "fft_loss_of_blur_over_noise": (0.5, 1.0),
         "luma_psnr_moved_by_colour": (0.0, 0.1),
