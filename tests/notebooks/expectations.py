@@ -78,9 +78,9 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
     "06_training": {
         "valid_share": (0.85, 0.98),
         "motion_known": (0.8, 1.0),
-        "error_of_turned_flow": (0.2, 4.0),
+        "error_of_turned_flow": (0.5, 4.0),
         "gradient_loss_of_brightness": (0.0, 1e-6),
-        "fft_loss_of_blur_over_noise": (0.5, 1.0),
+        "fft_loss_of_blur_over_noise": (0.7, 1.0),
         "luma_psnr_moved_by_colour": (0.0, 0.1),
         "chroma_bias_as_is": (5, 20),
         "l1_answer": (0.249, 0.251),
@@ -91,7 +91,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "error_with_true_motion": (0.5, 4.0),
         "error_without_motion": (4.5, 30),
         "recoloured_share": (0.3, 0.45),
-        "chroma_bias_augmented": (0.0, 12.0),
+        "chroma_bias_augmented": (0.0, 4.0),
         "tensors_that_differ_after_resume": (0, 0),
         "tensors_that_differ_without_optimiser": (1, 1000),
         "shipped_validation_gain": (0.5, 2.0),
@@ -165,7 +165,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "cost_of_slip": (0.3, 3.0),
         "gain": (0.2, 0.9),
         "gain_over_qecnn": (0.01, 0.5),
-        "fused_by_dis": (0.1, 0.6),
+        "fused_by_dis": (0.2, 0.6),
     },
     "46_ivp_tencent": {
         **OF_A_METHOD,
@@ -224,7 +224,7 @@ RELATIONS: dict[str, list[Relation]] = {
             "true motion explains most of the change",
             lambda f: f["error_with_true_motion"] < f["error_without_motion"] / 2,
         ),
-        ("colour augmentation lessens the bias", lambda f: f["chroma_bias_augmented"] < 0.8 * f["chroma_bias_as_is"]),
+        ("colour augmentation takes the bias", lambda f: f["chroma_bias_augmented"] < f["chroma_bias_as_is"] / 2),
     ],
     "07_inference": [
         ("memory does not grow", lambda f: f["frames_alive_long"] <= f["frames_alive_short"] + 2),

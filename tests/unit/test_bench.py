@@ -74,7 +74,9 @@ def test_memory_that_grows_with_the_video_is_noticed():
 
 def test_deformable_convolution_is_compared_with_torchvisions():
     found = bench.run("deform", rounds=1)
-    assert all(math.isfinite(value) and value > 0 for value in found.values() if not isinstance(value, str))
+    numbers = {name: value for name, value in found.items() if not isinstance(value, str)}
+    assert all(math.isfinite(value) for value in numbers.values())
+    assert all(value > 0 for name, value in numbers.items() if name.endswith(("_ms", "_s", "_ratio")))
     # Machines differ, and tests share theirs: far below what is measured on a quiet one.
     assert found["forward_ratio"] > 1.5 and found["both_ways_ratio"] > 2
     assert found["memory_mib"] < found["memory_torchvision_mib"]

@@ -1,7 +1,5 @@
 """SpyNet as a part: its windows, its start, what it learns from, and what chooses its weights."""
 
-from dataclasses import replace
-
 import pytest
 import torch
 
@@ -80,4 +78,3 @@ def test_what_chooses_its_weights_is_how_well_raw_frames_match():
 def test_a_part_is_found_by_name_but_takes_part_in_no_track():
     assert methods.get("spynet") is spynet.METHOD
     assert "spynet" not in methods.METHODS and spynet.METHOD.tracks == ()
-    assert replace(spynet.METHOD, score=None) != spynet.METHOD

@@ -330,7 +330,7 @@ class Adrift(nn.Module):
         return window[:, 0] + self.align(window[:, 0], window[:, 0])
 
 
-def test_offsets_that_overflow_are_reported_with_step_layer_and_magnitude(tmp_path, method, clips, capsys):
+def test_offsets_that_overflow_are_reported_with_step_layer_and_magnitude(tmp_path, method, clips):
     run = training(replace(method, build=lambda preset: Adrift()), tmp_path, clips)
     run.run()
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

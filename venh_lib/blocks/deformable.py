@@ -28,6 +28,8 @@ from venh_lib.errors import SettingError
 # Bytes of samples that the CPU's formulation holds at a time: they then stay in its caches.
 CHUNK_BYTES = 2**22
 BILINEAR, ZEROS = 0, 0
+# See ``torchvision_everywhere``.
+_torchvision_everywhere = False
 
 
 def deform_conv2d(
@@ -72,9 +74,6 @@ def torchvision_everywhere() -> Iterator[None]:
         yield
     finally:
         _torchvision_everywhere = before
-
-
-_torchvision_everywhere = False
 
 
 def _check(

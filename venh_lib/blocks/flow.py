@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from venh_lib.blocks.residual import he_, zero_, zero_mean_
+from venh_lib.blocks.residual import he_, same_conv, zero_, zero_mean_
 
 # Frames are in 0–1 and what differs between two of them is small: the first layer enlarges it to about 1.
 DETAIL_GAIN = 8.0
@@ -97,6 +97,19 @@ def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: flo
             conv.weight[:4] = 0
             for unit in range(4):
                 conv.weight[unit, unit, centre, centre] = 1
+
+
+def flow_level(channels: Sequence[int], **start) -> nn.Sequential:
+    """One level of a flow network: 7×7 convolutions of ``channels`` with rectifiers between, then one to 2 channels.
+
+    Eight channels come in: two frames, one of them warped, and the flow so far. ``start`` goes to ``lucas_kanade_``.
+    """
+    layers: list[nn.Module] = []
+    for inside, out in zip((8, *channels[:-1]), channels, strict=True):
+        layers += [same_conv(inside, out, 7), nn.ReLU(inplace=True)]
+    level = nn.Sequential(*layers, same_conv(channels[-1], 2, 7))
+    lucas_kanade_(level, **start)
+    return level
 
 
 def flow_error(flows: Sequence[Tensor], motion: Tensor, known: Tensor) -> Tensor:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from venh_lib.blocks.flow import DETAIL_GAIN, flow_error, lucas_kanade_, pyramid, warp
-from venh_lib.blocks.residual import same_conv
+from venh_lib.blocks.flow import DETAIL_GAIN, flow_error, flow_level, pyramid, warp
 
 LEVELS = 6
 CHANNELS = (32, 64, 32, 16)
@@ -29,19 +28,10 @@ class SpyNet(nn.Module):
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(self._level(channels) for _ in range(LEVELS))
+        start = {"centre_first": True, "gain": DETAIL_GAIN * sum(DEVIATION) / 3}
+        self.levels = nn.ModuleList(flow_level(channels, **start) for _ in range(LEVELS))
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1), persistent=False)
-
-    @staticmethod
-    def _level(channels: tuple[int, ...]) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        # 8 inputs: the frame, the other one as the flow so far warps it, and that flow.
-        for inside, out in zip((8, *channels[:-1]), channels, strict=True):
-            layers += [same_conv(inside, out, 7), nn.ReLU(inplace=True)]
-        level = nn.Sequential(*layers, same_conv(channels[-1], 2, 7))
-        lucas_kanade_(level, centre_first=True, gain=DETAIL_GAIN * sum(DEVIATION) / 3)
-        return level
 
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
         height, width = frame.shape[-2:]

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from venh_lib import references
 from venh_lib.bitstream import FrameInfo
-from venh_lib.blocks.flow import flow_error, lucas_kanade_, pyramid, upsample_flow, warp
+from venh_lib.blocks.flow import flow_error, flow_level, pyramid, upsample_flow, warp
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import he_, same_conv, zero_, zero_mean_
 from venh_lib.losses import L1, L2
@@ -42,18 +42,8 @@ class MotionNet(nn.Module):
 
     def __init__(self, channels: tuple[int, ...], levels: int, *, full_resolution: bool) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(self._level(channels) for _ in range(levels))
+        self.levels = nn.ModuleList(flow_level(channels) for _ in range(levels))
         self.finest = 1 if full_resolution else 2
-
-    @staticmethod
-    def _level(channels: tuple[int, ...]) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        # 8 inputs: the warped PQF, the centre, and the flow so far.
-        for inside, out in zip((8, *channels[:-1]), channels, strict=True):
-            layers += [same_conv(inside, out, 7), nn.ReLU(inplace=True)]
-        level = nn.Sequential(*layers, same_conv(channels[-1], 2, 7))
-        lucas_kanade_(level)
-        return level
 
     def forward(self, centre: Tensor, pqf: Tensor) -> list[Tensor]:
         if self.finest > 1:
