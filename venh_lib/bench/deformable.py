@@ -4,8 +4,44 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from contextlib import nullcontext
 
-from venh_lib.bench.timing import Figures, added_memory, seconds
+from venh_lib.bench.timing import Figures, added_memory, in_a_fresh_process, seconds
+
+CHANNELS, GROUPS, TAPS = 64, 8, 9
+
+
+def _calls(batch: int, side: int) -> tuple[Callable[[], None], Callable[[], None]]:
+    """One deformable convolution of [batch, CHANNELS, side, side]: forward alone, and forward with backward."""
+    import torch
+
+    from venh_lib.blocks.deformable import deform_conv2d
+
+    draw = torch.Generator().manual_seed(0)
+    x, pull = (torch.randn(batch, CHANNELS, side, side, generator=draw) for _ in range(2))
+    weight = torch.randn(CHANNELS, CHANNELS, 3, 3, generator=draw)
+    offsets = 2 * torch.randn(batch, 2 * GROUPS * TAPS, side, side, generator=draw)
+    mask = torch.rand(batch, GROUPS * TAPS, side, side, generator=draw)
+
+    def forward() -> None:
+        with torch.inference_mode():
+            deform_conv2d(x, offsets, weight, padding=1, mask=mask)
+
+    def both_ways() -> None:
+        leaves = [value.clone().requires_grad_() for value in (x, offsets, weight, mask)]
+        deform_conv2d(*leaves[:3], padding=1, mask=leaves[3]).backward(pull)
+
+    return forward, both_ways
+
+
+def _memory(torchvision: bool) -> float:
+    """MiB that forward and backward add at their peak, gradients and copies of the inputs included."""
+    from venh_lib.blocks.deformable import torchvision_everywhere
+
+    with torchvision_everywhere() if torchvision else nullcontext():
+        # A small call first: threads and libraries start once.
+        _calls(1, 8)[1]()
+        return added_memory(_calls(4, 64)[1])
 
 
 def deform(rounds: int = 5) -> Figures:
@@ -19,21 +55,9 @@ def deform(rounds: int = 5) -> Figures:
     import torch
 
     from venh_lib import devices
-    from venh_lib.blocks.deformable import deform_conv2d, torchvision_everywhere
+    from venh_lib.blocks.deformable import torchvision_everywhere
     from venh_lib.blocks.edvr import EDVR
     from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
-
-    draw = torch.Generator().manual_seed(0)
-    x, pull, weight = (torch.randn(shape, generator=draw) for shape in ((4, 64, 64, 64),) * 2 + ((64, 64, 3, 3),))
-    offsets, mask = 2 * torch.randn(4, 144, 64, 64, generator=draw), torch.rand(4, 72, 64, 64, generator=draw)
-
-    def forward() -> None:
-        with torch.inference_mode():
-            deform_conv2d(x, offsets, weight, padding=1, mask=mask)
-
-    def both_ways() -> None:
-        leaves = [value.clone().requires_grad_() for value in (x, offsets, weight, mask)]
-        deform_conv2d(*leaves[:3], padding=1, mask=leaves[3]).backward(pull)
 
     def compared(call: Callable[[], object]) -> tuple[float, float]:
         """Median seconds of ours and of torchvision's, in turn, after one call each."""
@@ -47,13 +71,12 @@ def deform(rounds: int = 5) -> Figures:
         return tuple(statistics.median(side) for side in zip(*pairs, strict=True))
 
     figures: Figures = {"threads": torch.get_num_threads(), "rounds": rounds}
-    for name, call in (("forward", forward), ("both_ways", both_ways)):
+    for name, call in zip(("forward", "both_ways"), _calls(4, 64), strict=True):
         ours, theirs = compared(call)
         figures |= {f"{name}_ms": round(1e3 * ours, 1), f"{name}_torchvision_ms": round(1e3 * theirs, 1)}
         figures[f"{name}_ratio"] = round(theirs / ours, 2)
-    figures["memory_mib"] = round(added_memory(both_ways), 1)
-    with torchvision_everywhere():
-        figures["memory_torchvision_mib"] = round(added_memory(both_ways), 1)
+    for name, torchvision in (("memory_mib", False), ("memory_torchvision_mib", True)):
+        figures[name] = round(in_a_fresh_process("venh_lib.bench.deformable", f"_memory({torchvision})"), 1)
     networks = {
         "basicvsr_plus_plus": (BasicVSRPlusPlus(32, 3), (1, 5, 3, 256, 256)),
         "edvr": (EDVR(32, 5, extract=2, reconstruct=5), (1, 5, 3, 128, 128)),
@@ -62,7 +85,7 @@ def deform(rounds: int = 5) -> Figures:
         for precision in ("fp32", "bf16") if devices.cpu_has_bf16() else ("fp32",):
             if precision == "bf16":
                 network = network.to(memory_format=torch.channels_last)
-            frames = torch.rand(shape, generator=draw)
+            frames = torch.rand(shape)
 
             def infer(network=network, frames=frames, precision=precision) -> None:
                 with torch.inference_mode(), devices.autocast(frames.device, precision):

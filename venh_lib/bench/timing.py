@@ -30,10 +30,12 @@ def in_a_fresh_process(module: str, call: str, **environment: str) -> Any:
 
 
 def added_memory(call: Callable[[], object]) -> float:
-    """MiB of resident memory that ``call`` takes at its peak beyond what the process holds, watched by a thread."""
+    """MiB of resident memory that ``call`` takes at its peak beyond what the process holds, watched by a thread.
+
+    In a process that made no such call before: what was freed is kept for the next one, and would not be seen.
+    """
     import psutil
 
-    call()
     process, done, peaks = psutil.Process(), threading.Event(), []
 
     def watch() -> None:
