@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import psutil
 import torch
 from torch.utils.data import Dataset, Sampler
 
@@ -157,6 +158,8 @@ class Crops(Dataset):
         self.flips, self.colour, self.motion, self.places = flips, colour, motion, places
         self._opened: dict[int, tuple[Frames, Frames]] = {}
         self._scenes: dict[int, Scene] = {}
+        # LDV takes a hundred gigabytes: to read all of it for some crops would be slower than any page fault.
+        self._fits = sum(s.decoded_bytes for s in self.sequences) < psutil.virtual_memory().total / 2
         for sequence in self.sequences:
             if len(sequence) < frames:
                 raise DataError(f"{sequence.raw} has {len(sequence)} frames, the recipe takes {frames} at a time.")
@@ -167,11 +170,13 @@ class Crops(Dataset):
     def _open(self, number: int) -> tuple[Frames, Frames]:
         if number not in self._opened:
             sequence = self.sequences[number]
-            raw = sequence.raw_frames()
+            raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
             _, height, width = raw.shape
             if min(height, width) < self.side:
                 raise DataError(f"{sequence.raw} is {width}×{height}, smaller than the crop of {self.side}.")
-            self._opened[number] = raw, sequence.compressed_frames()
+            if self._fits:
+                raw.touch(), compressed.touch()
+            self._opened[number] = raw, compressed
         return self._opened[number]
 
     def draw(self, index: int) -> Draw:

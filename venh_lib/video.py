@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -130,6 +131,14 @@ class Frames:
             name = self.info.path if self.info else "this clip"
             raise VideoError(f"frame {t} asked for, {name} has frames 0 to {len(self) - 1}.")
         return self.array[t]
+
+    def touch(self) -> None:
+        """Read every page of a memory map once.
+
+        In order that takes a millisecond or two a clip; met one by one by crops here and there, the same first
+        touches cost a training more than all the rest of its loading.
+        """
+        self.array.reshape(-1)[:: mmap.PAGESIZE].max()
 
     def rgb(self, t: int) -> np.ndarray:
         """Frame ``t`` as RGB uint8 [H, W, 3]; raises VideoError outside the clip."""

@@ -16,6 +16,7 @@ from venh_lib.crops import TRUE_COLOURS, Colour, Crops
 from venh_lib.dataset import Sequence
 from venh_lib.errors import DataError, SettingError
 from venh_lib.methods.method import every_frame
+from venh_lib.video import Frames
 
 HEIGHT, WIDTH, LENGTH = 24, 32, 9
 INFOS = tuple(
@@ -23,23 +24,11 @@ INFOS = tuple(
 )
 
 
-class FakeFrames:
-    """Planes in memory, with what Crops asks of an opened clip."""
-
-    def __init__(self, planes):
-        self._planes = planes
-        self.shape = (LENGTH, HEIGHT, WIDTH)
-        self.matrix, self.full_range = "bt601", False
-
-    def planes(self, t):
-        return self._planes[t]
-
-
 @pytest.fixture
 def sequence(monkeypatch):
     rng = np.random.default_rng(0)
     raw = rng.integers(30, 220, (LENGTH, HEIGHT * 3 // 2, WIDTH), np.uint8)
-    sides = {"raw": FakeFrames(raw), "compressed": FakeFrames(raw)}
+    sides = {"raw": Frames(raw), "compressed": Frames(raw)}
     monkeypatch.setattr(Sequence, "raw_frames", lambda self: sides["raw"])
     monkeypatch.setattr(Sequence, "compressed_frames", lambda self: sides["compressed"])
     return Sequence("clip", "train", "", Path("raw.mkv"), Path("lq.mkv"), INFOS, Fraction(30))
@@ -145,9 +134,8 @@ def test_of_several_places_the_one_that_lost_most_is_cut(sequence):
     spoiled = sequence.raw_frames().planes(0).copy()
     spoiled[:HEIGHT, WIDTH // 2 :] ^= 64
     made = crops(sequence, places=6, flips=False, colour=False)
-    whole = made._open(0)[0]
-    made._opened[0] = whole, FakeFrames(np.stack([spoiled] * LENGTH))
-    whole._planes = np.stack([whole.planes(0)] * LENGTH)
+    whole = np.stack([sequence.raw_frames().planes(0)] * LENGTH)
+    made._opened[0] = Frames(whole), Frames(np.stack([spoiled] * LENGTH))
     lefts = [made.draw(k).left for k in range(50)]
     assert np.mean(lefts) > 12 and max(lefts) == 16
     anywhere = crops(sequence, flips=False, colour=False)
@@ -191,3 +179,13 @@ def test_motion_of_a_clip_that_was_not_synthesised_is_nowhere_known(sequence):
 def test_motion_is_refused_for_recurrent_samples(sequence):
     with pytest.raises(SettingError, match="recurrent"):
         crops(sequence, recurrent=True, motion=True)
+
+
+def test_frames_are_touched_as_a_clip_is_opened_unless_all_of_them_exceed_the_memory(sequence, monkeypatch):
+    touched = []
+    monkeypatch.setattr(Frames, "touch", lambda self: touched.append(self))
+    small, vast = (replace(sequence, decoded_bytes=size) for size in (10_000, 2**60))
+    crops(small)[0]
+    assert len(touched) == 2
+    crops(vast)[0]
+    assert len(touched) == 2
