@@ -17,7 +17,7 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from venh_lib.colour import crop_planes, join_planes, planes_to_channels, split_planes
-from venh_lib.dataset import Sequence
+from venh_lib.dataset import FILM, Sequence
 from venh_lib.errors import DataError, SettingError
 from venh_lib.scenes import Scene
 from venh_lib.video import Frames
@@ -125,8 +125,8 @@ class Crops(Dataset):
 
     With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, side, side], the true flow in
     pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, side, side]: where it
-    is known and visible in both, which is nowhere for clips that were not synthesised. ``places``: as in
-    ``Recipe``.
+    is known and visible in both, which is nowhere for clips that were not synthesised. ``places`` and ``film``: as
+    in ``Recipe``.
 
     Clips are opened as they are drawn, and stay open. Raises DataError when a sequence is smaller than the
     crop, shorter than ``frames``, or when no sequence has a target frame.
@@ -147,6 +147,7 @@ class Crops(Dataset):
         colour: bool = True,
         motion: bool = False,
         places: int = 1,
+        film: float | None = None,
     ) -> None:
         if motion and recurrent:
             raise SettingError("the true motion goes with windows; a recurrent method cannot ask for it.")
@@ -156,6 +157,14 @@ class Crops(Dataset):
         self.policy, self.targets, self.recurrent = policy, targets, recurrent
         self.side, self.frames, self.samples, self.seed = side, frames, samples, seed
         self.flips, self.colour, self.motion, self.places = flips, colour, motion, places
+        self.film = film
+        self._shots = [n for n, sequence in enumerate(self.sequences) if sequence.category == FILM]
+        self._others = [n for n, sequence in enumerate(self.sequences) if sequence.category != FILM]
+        if film and not self._shots or film is not None and film < 1 and not self._others:
+            raise DataError(
+                f"{film:.0%} of the samples should come from shots of the film; of the {len(self.sequences)} clips "
+                f"{len(self._shots)} are shots. Take more clips, or leave the share out."
+            )
         self._opened: dict[int, tuple[Frames, Frames]] = {}
         self._scenes: dict[int, Scene] = {}
         # LDV takes a hundred gigabytes: to read all of it for some crops would be slower than any page fault.
@@ -182,7 +191,10 @@ class Crops(Dataset):
     def draw(self, index: int) -> Draw:
         """Everything random about sample ``index``."""
         rng = np.random.default_rng((self.seed, index))
-        number = int(rng.integers(len(self.sequences)))
+        clips = range(len(self.sequences))
+        if self.film is not None:
+            clips = self._shots if rng.random() < self.film else self._others
+        number = clips[int(rng.integers(len(clips)))]
         sequence = self.sequences[number]
         if self.recurrent:
             first = int(rng.integers(len(sequence) - self.frames + 1))

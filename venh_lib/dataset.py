@@ -26,6 +26,8 @@ from venh_lib.video import Frames, VideoWriter, check_pair, open_frames, probe
 SPLITS = ("train", "validation", "test")
 CLIP_FRAMES, CLIP_WIDTH, CLIP_HEIGHT, CLIP_RATE = 33, 416, 240, Fraction(30)
 PHOTO_CLIPS_PER_SHOT = 5
+# The category of a training clip that is a shot of the film; the others are synthesised from photos.
+FILM = "film"
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ def _training_jobs(count: int) -> list[tuple]:
         shot, place = divmod(index, PHOTO_CLIPS_PER_SHOT + 1)
         if place == PHOTO_CLIPS_PER_SHOT and shot < len(shots):
             entry = shots[shot]
-            jobs.append((entry["name"], "film", lambda e=entry: _file(e), None))
+            jobs.append((entry["name"], FILM, lambda e=entry: _file(e), None))
         else:
             jobs.append((f"photo_{seed:05d}", "photo", lambda s=seed: synthesised_clip(s), seed))
             seed += 1

@@ -71,7 +71,8 @@ class Recipe:
     step that trains it): a flow network that was trained before learns late and slowly. ``colour`` switches the
     colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
     synthesised clips, which a network's own ``training_loss`` may learn from. Of ``places`` drawn for a crop
-    the one with the largest coding error is cut: smooth places have little to teach, and cost as much.
+    the one with the largest coding error is cut: smooth places have little to teach, and cost as much. ``film`` is the
+    share of the samples that come from shots of the film; None draws every clip equally often.
     """
 
     steps: int
@@ -93,6 +94,7 @@ class Recipe:
     colour: bool = True
     motion: bool = False
     places: int = 1
+    film: float | None = None
     clips: int = 280
     start: tuple[tuple[str, str], ...] = ()
     frozen: tuple[str, ...] = ()
@@ -105,6 +107,8 @@ class Recipe:
             raise SettingError(f"a recipe needs at least one step, one sample and one frame, got {self}.")
         if self.places < 1:
             raise SettingError(f"places must be at least 1, got {self.places}.")
+        if self.film is not None and not 0 <= self.film <= 1:
+            raise SettingError(f"film is a share of the samples, from 0 to 1, got {self.film}.")
         if self.crop % 2:
             raise SettingError(f"crop must be even (chroma is subsampled by two), got {self.crop}.")
         for prefix, factor, first in self.rates:

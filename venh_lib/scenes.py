@@ -166,8 +166,7 @@ class Scene:
     """Everything that a clip is rendered from: numbers and the photos' paths, no pixels.
 
     ``movement`` is a key of MOVEMENTS; ``shutter`` the share of a frame's time that the shutter is open;
-    ``softness`` the standard deviation in pixels of the lens's blur; ``crispness`` how much the camera
-    sharpens, times the difference from a blur of one pixel; ``noise`` that of the sensor's noise in
+    ``softness`` the standard deviation in pixels of the lens's blur; ``noise`` that of the sensor's noise in
     8-bit luma steps, ``noise_blur`` the noise's blur in pixels.
     """
 
@@ -181,7 +180,6 @@ class Scene:
     layers: tuple[Layer, ...]
     shutter: float
     softness: float
-    crispness: float
     noise: float
     noise_blur: float
     saturation: float
@@ -206,7 +204,6 @@ class Scene:
             or "none",
             "shutter": f"{self.shutter:.1f} of a frame",
             "softness": f"{self.softness:.2f} px",
-            "sharpened by the camera": f"{self.crispness:.2f}",
             "noise": f"{self.noise:.2f}",
             "colour": f"saturation {self.saturation:.2f}, gamma {self.gamma:.2f}",
         }
@@ -258,9 +255,6 @@ class Scene:
                 frame += self._instant(colours, time)
             if self.softness:
                 frame = cv2.GaussianBlur(frame, (0, 0), self.softness)
-            if self.crispness:
-                blurred = cv2.GaussianBlur(frame, (0, 0), 1.0)
-                frame = cv2.addWeighted(frame, 1 + self.crispness, blurred, -self.crispness, 0)
             luma, *chroma = cv2.split(cv2.transform(frame / np.float32(len(times)), RGB_TO_YCBCR))
             half = (self.width // 2, self.height // 2)
             parts = [luma, *(cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in chroma)]

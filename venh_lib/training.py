@@ -102,7 +102,7 @@ class Training:
             training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
             frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
             flips=recipe.flips, colour=recipe.colour, motion=recipe.motion,
-            places=recipe.places,
+            places=recipe.places, film=recipe.film,
         )  # fmt: skip
         torch.manual_seed(seed)
         network = method.build(recipe.preset)

@@ -61,7 +61,7 @@ def _edvr(height: int, width: int) -> torch.Tensor:
     frames = clip(5, height, width)
     with torch.no_grad():
         features = network.extract(rectified(network.first(frames.flatten(0, 1))))
-        return network.restored(network.fuse(network.aligned(features[None])))
+        return network.restored(network.core(features[None]))
 
 
 WHOLE = {"basicvsr_plus_plus": _basicvsr_plus_plus, "edvr": _edvr}

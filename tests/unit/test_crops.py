@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from venh_lib import cache, dataset, references
+from venh_lib import cache, dataset, methods, references
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.flow import warp
 from venh_lib.colour import planes_to_rgb
@@ -189,3 +189,20 @@ def test_frames_are_touched_as_a_clip_is_opened_unless_all_of_them_exceed_the_me
     assert len(touched) == 2
     crops(vast)[0]
     assert len(touched) == 2
+
+
+def test_the_film_has_its_share_of_the_samples(sequence):
+    clips = [replace(sequence, category=category) for category in ("photo",) * 9 + (dataset.FILM,)]
+    settings = {"recurrent": False, "side": 16, "frames": 1, "samples": 400, "seed": 3}
+
+    def share(chosen, **film):
+        made = Crops(chosen, references.centre_only, every_frame, **settings, **film)
+        return np.mean([made.sequences[made.draw(k).clip].category == dataset.FILM for k in range(400)])
+
+    assert share(clips) == pytest.approx(0.1, abs=0.05)
+    assert share(clips, film=0.5) == pytest.approx(0.5, abs=0.08)
+    assert share(clips, film=0.0) == 0 and share(clips, film=1.0) == 1
+    with pytest.raises(DataError, match="0 are shots"):
+        share(clips[:9], film=0.5)
+    with pytest.raises(SettingError, match="film"):
+        replace(methods.get("ivp_tencent").recipe(1, "course"), film=1.5)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from venh_lib.blocks.deformable import DeformConv, offset_channels
+from venh_lib.blocks.deformable import DeformConv, flow_of_offsets, offset_channels
 from venh_lib.blocks.residual import LEAK, enlarged, rectified, same_conv, zero_
 
 LEVELS = 3
@@ -84,6 +84,11 @@ class PCDAlignment(nn.Module):
         aligned = coarser[1]
         guide = rectified(self.cascade_compare(torch.cat((aligned, reference[0]), dim=1)))
         return rectified(self.cascade(aligned, rectified(self.cascade_refine(guide))))
+
+
+    def flows(self) -> list[Tensor]:
+        """What the pyramid's last offsets say of the motion, each level's in pixels of its own, coarsest first."""
+        return [flow_of_offsets(level.align.offsets) for level in reversed(self.levels)]
 
 
 class FlowGuidedAlignment(DeformConv):

@@ -276,6 +276,15 @@ def offset_channels(groups: int, kernel_size: int = 3) -> int:
     return 3 * groups * kernel_size**2
 
 
+def flow_of_offsets(offsets: Tensor) -> Tensor:
+    """The motion that offsets ``[B, 2·G·K, H, W]`` agree on, a flow ``[B, 2, H, W]`` in pixels (x, y).
+
+    It is their mean over groups and taps: the taps of a kernel lie around its centre, so their own places cancel.
+    """
+    # Offsets are (y, x), flows (x, y).
+    return offsets.float().unflatten(1, (-1, 2)).mean(dim=1).flip(1)
+
+
 def overflowing(network: nn.Module) -> dict[str, float]:
     """Layers whose last offsets average more than half their frame's longer side, and that average in pixels.
 

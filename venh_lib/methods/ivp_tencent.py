@@ -63,16 +63,21 @@ class BRNet(nn.Module):
             zero_(self.tail)
 
     def forward(self, window: Tensor) -> Tensor:
-        frame = self.sub_mean(window[:, 0])
+        return self.restored(self.features(window[:, 0]), window[:, 0])
+
+    def features(self, frame: Tensor) -> Tensor:
+        """What the head makes of a frame ``[B, 3, H, W]``: ``[B, C, ⌈H/2⌉, ⌈W/2⌉]``."""
+        return self.head(self.down(pad_to_multiple(self.sub_mean(frame), 2)))
+
+    def restored(self, features: Tensor, frame: Tensor) -> Tensor:
+        """The picture that body and tail make of the head's features of ``frame`` ``[B, 3, H, W]``."""
         height, width = frame.shape[-2:]
-        sub_frames = self.down(pad_to_multiple(frame, 2))
-        features = self.head(sub_frames)
         features = self.body(features) + features
         with devices.full_precision(features.device):
             # Without the input's skip the tail's output is the picture.
             output = self.up(self.tail(features.float()))[..., :height, :width]
         if self.input_skip:
-            output = output + frame
+            output = output + self.sub_mean(frame)
         return self.add_mean(output)
 
 
@@ -100,6 +105,8 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 _FROZEN = ("sub_mean.", "add_mean.")
 
+# The film's share: drawn like any other clip its shots are 9 % of the samples. At 33 %, BRNet's validation gain after
+# 1,900 more steps was +0.821 dB, at 9 % +0.810 (one seed each).
 _COURSE = Recipe(
     steps=36_000,
     batch=16,
@@ -112,6 +119,7 @@ _COURSE = Recipe(
     clip_norm=0.5,
     clips=640,
     places=3,
+    film=0.4,
     frozen=_FROZEN,
 )
 

@@ -1,0 +1,74 @@
+"""A team's network inside a trained BRNet: how the `course` presets of the methods that look at other frames start.
+
+An hour on two cores is too short to learn both what one frame says and what other frames add to it, and offsets that
+start at zero learn nothing from the restoration loss alone in that time. So the head of BRNet, trained before, makes
+each frame's features; the team's alignment and fusion find in them what the other frames know, which joins the restored
+frame's features; and BRNet's body and tail make the picture. Offsets are first taught by the true motion of
+synthesised clips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from venh_lib.blocks.flow import flow_error
+from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.residual import same_conv, zero_
+from venh_lib.methods import ivp_tencent
+
+# Weight of the error of the offsets from the true motion, in pixels, beside the restoration loss; it falls to zero
+# over this share of the steps, after which only restoration shapes the offsets (both ours).
+TEACHING, TAUGHT_SHARE = 0.02, 0.7
+# BRNet's features live at half the frame's size.
+REDUCTION = 2
+SINGLE = "single."
+
+
+class OnBRNet(nn.Module):
+    """``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped; frame ``N // 2`` of the window is restored.
+
+    ``core`` maps the features of all frames ``[B, N, channels, h, w]`` to what joins those of the restored one,
+    ``[B, channels, h, w]``, their sides multiples of ``core.multiple``. It starts unheard: untrained, this is BRNet.
+    A core that aligns by offsets has ``flows()``, what the offsets of its last forward say of the motion from the
+    restored frame to each frame of the window: flows ``[B·N, 2, h', w']`` in pixels of their own sizes. One with
+    losses of its own has ``penalty(progress)``, a scalar, with ``progress`` from 0 to 1 through the training.
+    """
+
+    def __init__(self, core: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.single = ivp_tencent.build("course")
+        width = self.single.head.out_channels
+        self.enter = same_conv(width, channels, 1)
+        self.core = core
+        self.leave = zero_(same_conv(channels, width))
+
+    def forward(self, window: Tensor) -> Tensor:
+        height, width = window.shape[-2:]
+        window = pad_to_multiple(window.flatten(0, 1), REDUCTION * self.core.multiple).unflatten(0, window.shape[:2])
+        features = self.single.features(window.flatten(0, 1))
+        found = self.leave(self.core(self.enter(features).unflatten(0, window.shape[:2])))
+        centre = window.shape[1] // 2
+        own = features.unflatten(0, window.shape[:2])[:, centre]
+        return self.single.restored(own + found, window[:, centre])[..., :height, :width]
+
+    def training_loss(
+        self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """``loss`` of the output, the core's own penalty, and, where ``samples`` has it, the error from the motion.
+
+        ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``, and may hold the true ``motion`` [B, N, 2, H, W] in pixels
+        from the restored frame to each, with where it is ``known`` [B, N, H, W].
+        """
+        total = penalised(self.core, loss(self(samples["lq"]).float(), samples["gt"]), step / steps)
+        weight = TEACHING * (1 - step / (TAUGHT_SHARE * steps))
+        if "motion" in samples and weight > 0 and (flows := self.core.flows()):
+            motion, known = (samples[key].flatten(0, 1) for key in ("motion", "known"))
+            total = total + weight * flow_error(flows, motion, known)
+        return total
+
+
+def penalised(core: nn.Module, loss: Tensor, progress: float) -> Tensor:
+    """``loss``, plus the ``core``'s own penalty at this ``progress`` of the training if it has one."""
+    return loss + core.penalty(progress) if hasattr(core, "penalty") else loss
