@@ -9,8 +9,7 @@ from torch import nn
 
 from venh_lib import devices
 from venh_lib.dataset import Sequence
-from venh_lib.methods.method import Method, as_tensor
-from venh_lib.metrics.fidelity import psnr
+from venh_lib.methods.method import Method, restoration_gain
 
 VALIDATION_FRAMES = 8
 
@@ -41,21 +40,3 @@ def validation_gains(
             measured[sequence.name] = measure(network, method, sequence, validation_frames(len(sequence)), device)
     network.train(training)
     return measured
-
-
-def restoration_gain(
-    network: nn.Module, method: Method, sequence: Sequence, frames: SequenceOf[int], device: torch.device
-) -> float:
-    """Mean gain of RGB PSNR in dB over ``frames`` of a sequence."""
-    raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
-
-    def restored(indices: SequenceOf[int]) -> torch.Tensor:
-        window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
-        return network(window)[0].float()
-
-    if method.kind == "recurrent":
-        outputs = restored(range(len(sequence)))[list(frames)]
-    else:
-        outputs = torch.stack([restored(method.policy(sequence.infos, t)) for t in frames])
-    truth, given = (torch.stack([as_tensor(side.rgb(t)) for t in frames]).to(device) for side in (raw, compressed))
-    return float((psnr(outputs, truth) - psnr(given, truth)).mean())

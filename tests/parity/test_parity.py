@@ -14,6 +14,7 @@ import torch
 from formula import clip, describe, fill, fill_statistics, frame
 
 from venh_lib import methods
+from venh_lib.blocks.basicvsr import BasicVSR
 from venh_lib.blocks.edvr import EDVR
 from venh_lib.blocks.residual import rectified
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
@@ -53,6 +54,16 @@ def _basicvsr_plus_plus(height: int, width: int) -> torch.Tensor:
         return network(frames) - frames
 
 
+def _basicvsr(height: int, width: int) -> torch.Tensor:
+    """What BasicVSR adds to four frames."""
+    network = BasicVSR(64, 2).eval()
+    # Scales at which flows exceed a pixel and tell backwards from forwards.
+    fill(network.parameters(), 1.2)
+    fill(network.flow.parameters(), 2.0)
+    with torch.no_grad():
+        return network.residual(clip(4, height, width))
+
+
 def _edvr(height: int, width: int) -> torch.Tensor:
     """What EDVR's published four-fold enlargement adds to the enlarged centre: no strided convolutions in front."""
     network = EDVR(16, 5, extract=2, reconstruct=3, groups=4).eval()
@@ -64,7 +75,7 @@ def _edvr(height: int, width: int) -> torch.Tensor:
         return network.restored(network.core(features[None]))
 
 
-WHOLE = {"basicvsr_plus_plus": _basicvsr_plus_plus, "edvr": _edvr}
+WHOLE = {"basicvsr": _basicvsr, "basicvsr_plus_plus": _basicvsr_plus_plus, "edvr": _edvr}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))

@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor, nn
 
 from venh_lib.blocks.alignment import FlowGuidedAlignment
 from venh_lib.blocks.flow import warp
 from venh_lib.blocks.residual import residual_stack
+
+
+def neighbour_flows(flow: Callable[[Tensor, Tensor], Tensor], frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Flows ``[B, 2, H, W]`` in pixels along a clip ``[B, T, 3, H, W]``, both ways, for each t but the last.
+
+    First those from frame t + 1 to t, then those from t to t + 1. ``flow(frame, other)`` is a network as SpyNet is;
+    it gets all pairs of frames at once. A clip of one frame has none.
+    """
+    batch, count = frames.shape[:2]
+    if count == 1:
+        return [], []
+    before, after = frames[:, :-1].flatten(0, 1), frames[:, 1:].flatten(0, 1)
+    to_previous, to_next = (
+        found.unflatten(0, (batch, count - 1)).unbind(dim=1) for found in (flow(after, before), flow(before, after))
+    )
+    return list(to_previous), list(to_next)
+
+
+class FirstOrderPropagation(nn.Module):
+    """One branch of BasicVSR: what the frame before knew is brought onto each frame by flow, and both are refined.
+
+    Chan et al., CVPR 2021, §3.1 and §3.2. ``given`` counts the channels that each frame comes with.
+    """
+
+    def __init__(self, channels: int, given: int, blocks: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.refine = residual_stack(given + channels, channels, blocks)
+
+    def forward(self, given: Sequence[Tensor], flows: Sequence[Tensor | None]) -> list[Tensor]:
+        """New features ``[B, C, H, W]`` of each frame, in the order given.
+
+        ``given[t]``: frame t in the branch's direction, ``[B, given, H, W]``; ``flows[t]``: the flow ``[B, 2, H, W]``
+        in pixels from frame t + 1 to frame t, or None where features pass on as they are, unaligned.
+        """
+        batch, _, height, width = given[0].shape
+        passed = given[0].new_zeros(batch, self.channels, height, width)
+        made: list[Tensor] = []
+        for t, frame in enumerate(given):
+            if t > 0:
+                flow = flows[t - 1]
+                passed = made[-1] if flow is None else warp(made[-1], flow, outside="zeros")
+            made.append(self.refine(torch.cat((frame, passed), dim=1)))
+        return made
 
 
 class SecondOrderPropagation(nn.Module):

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from venh_lib.bitstream import FrameInfo
+from venh_lib.dataset import Sequence as Clip
 from venh_lib.errors import SettingError
+from venh_lib.metrics.fidelity import psnr
 from venh_lib.recipes import Recipe
 
 PRESETS = ("course", "paper")
@@ -70,3 +72,21 @@ def check_preset(preset: str) -> str:
     if preset not in PRESETS:
         raise SettingError(f"unknown preset {preset!r}; choose one of {', '.join(PRESETS)}.")
     return preset
+
+
+def restoration_gain(
+    network: nn.Module, method: Method, sequence: Clip, frames: Sequence[int], device: torch.device
+) -> float:
+    """Mean gain of RGB PSNR in dB over ``frames`` of a sequence: the score of a method that names no other."""
+    raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+
+    def restored(indices: Sequence[int]) -> Tensor:
+        window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
+        return network(window)[0].float()
+
+    if method.kind == "recurrent":
+        outputs = restored(range(len(sequence)))[list(frames)]
+    else:
+        outputs = torch.stack([restored(method.policy(sequence.infos, t)) for t in frames])
+    truth, given = (torch.stack([as_tensor(side.rgb(t)) for t in frames]).to(device) for side in (raw, compressed))
+    return float((psnr(outputs, truth) - psnr(given, truth)).mean())

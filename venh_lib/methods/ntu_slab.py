@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from venh_lib.blocks import spynet
 from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.propagation import SecondOrderPropagation
+from venh_lib.blocks.propagation import SecondOrderPropagation, neighbour_flows
+from venh_lib.blocks.published import renamed
 from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.methods.method import check_preset
@@ -71,17 +70,8 @@ class BasicVSRPlusPlus(nn.Module):
 
     def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Flows at a quarter of the size: from frame t + 1 to t, and from t to t + 1, for each t but the last."""
-        batch, count = frames.shape[:2]
-        if count == 1:
-            return [], []
         small = functional.interpolate(frames.flatten(0, 1), scale_factor=1 / REDUCTION, mode="bicubic")
-        small = small.unflatten(0, (batch, count))
-        before, after = small[:, :-1].flatten(0, 1), small[:, 1:].flatten(0, 1)
-        to_previous, to_next = (
-            flow.unflatten(0, (batch, count - 1)).unbind(dim=1)
-            for flow in (self.flow(after, before), self.flow(before, after))
-        )
-        return list(to_previous), list(to_next)
+        return neighbour_flows(self.flow, small.unflatten(0, frames.shape[:2]))
 
     def restored(self, features: Tensor) -> Tensor:
         """What is added to the frames: ``[B·T, 5·C, H/4, W/4]`` to ``[B·T, 3, H, W]``."""
@@ -108,9 +98,6 @@ _RENAMES = (
     (r"^(?:upsample2\.upsample_conv|upconv2)\.", "enlarge.1."),
     (r"^conv_hr\.", "last.0."),
     (r"^conv_last\.", "last.1."),
-    (r"\.main\.0\.", ".0."),
-    # Their blocks are a Sequential of their own behind the convolution and the rectifier.
-    (r"\.main\.2\.(\d+)\.", lambda found: f".{2 + int(found[1])}."),
 )
 
 
@@ -121,15 +108,4 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     alone is taken, or BasicSR's ``params``. ``build("paper").load_state_dict(from_published(state))`` then gives the
     team's network; a file of another network fails there.
     """
-    prefix = "generator."
-    if any(name.startswith(prefix) for name in state):
-        state = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    flow = {name.removeprefix("spynet."): value for name, value in state.items() if name.startswith("spynet.")}
-    renamed = {f"flow.{name}": value for name, value in spynet.from_published(flow).items()}
-    for name, value in state.items():
-        if name.startswith("spynet."):
-            continue
-        for theirs, ours in _RENAMES:
-            name = re.sub(theirs, ours, name)
-        renamed[name] = value
-    return renamed
+    return renamed(state, _RENAMES)
