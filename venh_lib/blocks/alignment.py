@@ -86,6 +86,17 @@ class PCDAlignment(nn.Module):
         return rectified(self.cascade(aligned, rectified(self.cascade_refine(guide))))
 
 
+def aligned_onto(centre: int, features: Tensor, pyramid: FeaturePyramid, align: PCDAlignment) -> Tensor:
+    """Every frame's features, the centre's as well, brought onto those of frame ``centre``: ``[B, N, C, H, W]``.
+
+    The offsets that ``align`` keeps are ``[B·N, …]``, a window's frames one after the other.
+    """
+    batch, frames = features.shape[:2]
+    levels = pyramid(features.flatten(0, 1))
+    centres = [level.unflatten(0, (batch, frames))[:, centre].repeat_interleave(frames, dim=0) for level in levels]
+    return align(levels, centres).unflatten(0, (batch, frames))
+
+
 class FlowGuidedAlignment(DeformConv):
     """Second-order flow-guided deformable alignment (report §4.2, Figure 2b; BasicVSR++, CVPR 2022, Eqs. 4–7).
 
