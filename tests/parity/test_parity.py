@@ -14,9 +14,11 @@ import torch
 from formula import clip, describe, fill, fill_statistics, frame
 
 from venh_lib import methods
+from venh_lib.blocks.attention import ResidualChannelAttentionBlock
 from venh_lib.blocks.basicvsr import BasicVSR
 from venh_lib.blocks.edvr import EDVR
 from venh_lib.blocks.residual import rectified
+from venh_lib.methods.gogoing import Gogoing
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
@@ -75,7 +77,30 @@ def _edvr(height: int, width: int) -> torch.Tensor:
         return network.restored(network.core(features[None]))
 
 
-WHOLE = {"basicvsr": _basicvsr, "basicvsr_plus_plus": _basicvsr_plus_plus, "edvr": _edvr}
+def _residual_channel_attention_block(height: int, width: int) -> torch.Tensor:
+    """What one block adds to 48 channels, those of 16 frames."""
+    block = ResidualChannelAttentionBlock(48).eval()
+    fill(block.parameters())
+    features = clip(16, height, width).flatten(1, 2)
+    with torch.no_grad():
+        return block(features) - features
+
+
+def _gogoing_temporal(height: int, width: int) -> torch.Tensor:
+    """Gogoing's first stage, EDVR up to the output of TSA: features at half the size."""
+    network = Gogoing(16, extract=2, groups=4, widths=(16, 16), blocks=1).eval()
+    fill(network.parameters(), 0.9)
+    with torch.no_grad():
+        return network.temporal(clip(7, height, width))
+
+
+WHOLE = {
+    "basicvsr": _basicvsr,
+    "basicvsr_plus_plus": _basicvsr_plus_plus,
+    "edvr": _edvr,
+    "rcab": _residual_channel_attention_block,
+    "gogoing_temporal": _gogoing_temporal,
+}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))

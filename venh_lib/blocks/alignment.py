@@ -85,10 +85,20 @@ class PCDAlignment(nn.Module):
         guide = rectified(self.cascade_compare(torch.cat((aligned, reference[0]), dim=1)))
         return rectified(self.cascade(aligned, rectified(self.cascade_refine(guide))))
 
-
     def flows(self) -> list[Tensor]:
         """What the pyramid's last offsets say of the motion, each level's in pixels of its own, coarsest first."""
         return [flow_of_offsets(level.align.offsets) for level in reversed(self.levels)]
+
+
+def aligned_onto(centre: int, features: Tensor, pyramid: FeaturePyramid, align: PCDAlignment) -> Tensor:
+    """Every frame's features, the centre's as well, brought onto those of frame ``centre``: ``[B, N, C, H, W]``.
+
+    The offsets that ``align`` keeps are ``[B·N, …]``, a window's frames one after the other.
+    """
+    batch, frames = features.shape[:2]
+    levels = pyramid(features.flatten(0, 1))
+    centres = [level.unflatten(0, (batch, frames))[:, centre].repeat_interleave(frames, dim=0) for level in levels]
+    return align(levels, centres).unflatten(0, (batch, frames))
 
 
 class FlowGuidedAlignment(DeformConv):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from venh_lib.blocks.residual import enlarged, rectified, same_conv
+from venh_lib.blocks.residual import ResidualBlock, enlarged, rectified, same_conv
 
 
 def _largest_and_mean(features: Tensor) -> Tensor:
@@ -60,3 +60,34 @@ class TSAFusion(nn.Module):
         mask, shift = self.spatial_attention(weighted)
         # A mask of one half changes nothing.
         return 2 * mask * rectified(self.fuse(weighted)) + shift
+
+
+class ChannelAttention(nn.Module):
+    """Each channel times how much it is to be heard, in 0–1: ``[B, C, H, W]`` to the same shape.
+
+    Zhang et al., RCAN, ECCV 2018, §3.3: every channel's mean over the frame, through a bottleneck of
+    ``channels // reduction`` to a sigmoid.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.squeeze = same_conv(channels, channels // reduction, 1)
+        self.excite = same_conv(channels // reduction, channels, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        means = features.mean(dim=(2, 3), keepdim=True)
+        return features * torch.sigmoid(self.excite(functional.relu(self.squeeze(means))))
+
+
+class ResidualChannelAttentionBlock(ResidualBlock):
+    """A residual block whose branch goes through channel attention: ``[B, C, H, W]`` to the same shape.
+
+    RCAB of RCAN (Zhang et al., ECCV 2018, §3.3), the "residual attention module [77]" of report §4.8.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__(channels)
+        self.attention = ChannelAttention(channels, reduction)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.attention(self.conv2(self.relu(self.conv1(x))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from venh_lib.blocks.alignment import LEVELS, FeaturePyramid, PCDAlignment
+from venh_lib.blocks.alignment import LEVELS, FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import TSAFusion
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import rectified, residual_blocks, same_conv
@@ -41,12 +41,7 @@ class EDVRCore(nn.Module):
         """Every frame's features, the centre's as well, brought onto the centre's: ``[B, N, C, h, w]`` to the same."""
         if self.align is None:
             return features
-        batch, frames = features.shape[:2]
-        levels = self.pyramid(features.flatten(0, 1))
-        centres = [
-            level.unflatten(0, (batch, frames))[:, self.centre].repeat_interleave(frames, dim=0) for level in levels
-        ]
-        return self.align(levels, centres).unflatten(0, (batch, frames))
+        return aligned_onto(self.centre, features, self.pyramid, self.align)
 
     def flows(self) -> list[Tensor]:
         """The motion from the centre to each frame as the last forward's offsets have it (``PCDAlignment.flows``)."""

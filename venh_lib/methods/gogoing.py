@@ -1,0 +1,151 @@
+"""Gogoing's two stages: EDVR's alignment and fusion in time, then a U-Net with channel attention (report §4.8)."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from venh_lib import references
+from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment, aligned_onto
+from venh_lib.blocks.attention import ResidualChannelAttentionBlock, TSAFusion
+from venh_lib.blocks.deformable import keep_variance_
+from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.residual import rectified, residual_blocks, same_conv, zero_
+from venh_lib.blocks.unet import UNet
+from venh_lib.losses import L2
+from venh_lib.methods.method import Method, check_preset
+from venh_lib.recipes import CosineRestarts, Recipe
+
+RADIUS = 3
+FRAMES = 2 * RADIUS + 1
+# Features live at half the frame's size, the coarsest level of PCD's pyramid and of TSA's mask at an eighth.
+REDUCTION, MULTIPLE = 2, 8
+
+
+class ResUNet(UNet):
+    """A U-Net with residual channel attention blocks at every scale: ``[B, widths[0], H, W]`` to the same (Fig. 8c)."""
+
+    def __init__(self, widths: tuple[int, ...], blocks: int, reduction: int) -> None:
+        super().__init__(
+            widths,
+            lambda width: nn.Sequential(*(ResidualChannelAttentionBlock(width, reduction) for _ in range(blocks))),
+        )
+
+
+class Gogoing(nn.Module):
+    """``[B, 7, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped; the middle frame is restored (Figure 8).
+
+    The temporal stage extracts each frame's features at half its size, brings them onto the middle frame's by PCD and
+    fuses them by TSA; the spatial stage, a U-Net with ``widths`` channels by scale, restores what they hold.
+    ``aligned=False`` leaves PCD out, ``attention=False`` takes the mean over the frames in place of TSA.
+
+    PCD's deformable convolutions keep offsets ``[B·7, 2·G·9, h, w]`` in pixels of their level, the frames of a window
+    one after the other: ``pcd.levels[l].align`` at 1/2^(l + 1) of the frame's size and ``pcd.cascade`` at a half.
+    """
+
+    def __init__(
+        self,
+        channels: int = 128,
+        *,
+        extract: int = 5,
+        groups: int = 8,
+        widths: tuple[int, ...] = (128, 256, 512),
+        blocks: int = 2,
+        reduction: int = 16,
+        aligned: bool = True,
+        attention: bool = True,
+    ) -> None:
+        super().__init__()
+        self.unshuffle = nn.PixelUnshuffle(REDUCTION)
+        self.first = same_conv(3 * REDUCTION**2, channels)
+        self.extract = nn.Sequential(*residual_blocks(channels, extract))
+        self.pyramid = FeaturePyramid(channels) if aligned else None
+        self.pcd = PCDAlignment(channels, groups) if aligned else None
+        self.tsa = TSAFusion(channels, FRAMES, RADIUS) if attention else None
+        self.widen = same_conv(channels, widths[0])
+        self.spatial = ResUNet(widths, blocks, reduction)
+        self.last = zero_(same_conv(widths[0], 3 * REDUCTION**2))
+        self.shuffle = nn.PixelShuffle(REDUCTION)
+        for part in (self.first, self.pyramid, self.pcd, self.widen):
+            if part is not None:
+                keep_variance_(part)
+        if self.tsa is not None:
+            # TSA's other convolutions keep small weights: its attention starts near one half.
+            keep_variance_(self.tsa.fuse)
+
+    def forward(self, window: Tensor) -> Tensor:
+        return window[:, RADIUS] + self.residual(window)
+
+    def residual(self, window: Tensor) -> Tensor:
+        """What is added to the middle frame, ``[B, 3, H, W]``."""
+        height, width = window.shape[-2:]
+        features = self.spatial(rectified(self.widen(self.temporal(window))))
+        return self.shuffle(self.last(features)).float()[..., :height, :width]
+
+    def temporal(self, window: Tensor) -> Tensor:
+        """The first stage: features of the middle frame and of what the others know about it, ``[B, C, h, w]``."""
+        frames = self.unshuffle(pad_to_multiple(window.flatten(0, 1), MULTIPLE))
+        features = self.extract(rectified(self.first(frames))).unflatten(0, window.shape[:2])
+        if self.pcd is not None:
+            features = aligned_onto(RADIUS, features, self.pyramid, self.pcd)
+        return features.mean(dim=1) if self.tsa is None else self.tsa(features)
+
+
+def build(preset: str) -> Gogoing:
+    """Gogoing's network at ``preset``; SettingError for an unknown one."""
+    if check_preset(preset) == "paper":
+        return Gogoing()
+    return Gogoing(32, extract=1, groups=2, widths=(32, 48, 64), reduction=4)
+
+
+_SMOKE = Recipe(
+    steps=10, batch=2, crop=32, loss=L2(), learning_rate=4e-4, preset="course", warmup=2,
+    ema=None, clip_norm=0.5, clips=8, validate_every=5, checkpoint_every=5,
+)  # fmt: skip
+# §4.8: L2, Adam from 4e-4 down a cosine with restarts, batches of 12 crops of 256×256, flips and rotations by 90°.
+# Adam's betas are its defaults; the number of steps and of cycles is ours.
+_PAPER = Recipe(
+    steps=400_000, batch=12, crop=256, loss=L2(), learning_rate=4e-4, preset="paper",
+    betas=(0.9, 0.999), schedule=CosineRestarts(4), ema=None, colour=False, clips=200, checkpoint_every=1000,
+)  # fmt: skip
+
+METHOD = Method(
+    slug="gogoing",
+    team="Gogoing",
+    title="EDVR's temporal module and ResUNet",
+    tracks=(1, 3),
+    sections=("§4.8", "Figure 8", "Tables 1, 3 and 4"),
+    kind="window",
+    build=build,
+    policy=references.neighbours(RADIUS),
+    recipes={
+        (1, "smoke"): _SMOKE,
+        (1, "paper"): _PAPER,
+        (3, "smoke"): _SMOKE,
+        (3, "paper"): _PAPER,
+    },
+    departures=(
+        "§4.8 cites [41] for the U-Net, which is a challenge on deblurring; Ronneberger et al. stand under [44], and "
+        "theirs is the U-Net here.",
+        "Two stages are read as the temporal and the spatial part of one network, trained together, and what is handed "
+        "over is TSA's fused features: the text gives PCD and TSA, which end in features, as all of the temporal "
+        "part. It could also mean two whole networks one after the other, as in EDVR's two-stage strategy.",
+        "The report prints no widths or depths. Ours: 128 channels, 5 residual blocks before the alignment and 8 "
+        "offset groups, as in EDVR's large model; ResUNet of three scales with 128, 256 and 512 channels and two "
+        "residual channel attention blocks each, down and up, with RCAN's reduction of 16.",
+        "Features live at half the frame's size behind a pixel-unshuffle (ours; the report does not say): EDVR's two "
+        "strided convolutions would throw away detail that a frame to be restored at its own size has.",
+        "A strided convolution halves the size and bilinear enlargement behind a 1×1 convolution doubles it, where "
+        "Ronneberger et al. take the largest of each 2×2 and a 2×2 up-convolution; borders are padded, not cut.",
+        "The middle frame is added to the output and the last convolution starts at zero, so that training begins at "
+        "the compressed frame; the text mentions no skip. Up to the fusion, weights start as He et al. say; with "
+        "PyTorch's defaults next to nothing of a frame's detail comes out of PCD.",
+        "Augmentation is that of all recipes here, flips in both directions and transposes, which make the team's "
+        "horizontal flips and 90° rotations and no more.",
+        "The team trained on REDS as well and took the mean of four flips and rotations at test (Table 4); neither is "
+        "part of the recipes.",
+        "Paper recipe: the length of 400,000 steps in four cycles is ours, as the report does not print it.",
+        "Course preset: 32 channels, one residual block, 2 offset groups (of 16 channels, as at full width), ResUNet "
+        "of 32, 48 and 64 channels, reduction 4 (16 would leave two units, of which a rectifier easily silences both). "
+        "PCD, its three levels and cascade, TSA and the seven frames are kept.",
+    ),
+)
