@@ -17,8 +17,9 @@ from venh_lib import methods
 from venh_lib.blocks.attention import ResidualChannelAttentionBlock
 from venh_lib.blocks.basicvsr import BasicVSR
 from venh_lib.blocks.edvr import EDVR
+from venh_lib.blocks.half_size import HalfSize
 from venh_lib.blocks.residual import rectified
-from venh_lib.methods.gogoing import Gogoing
+from venh_lib.methods.gogoing import GogoingCore
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
@@ -88,10 +89,10 @@ def _residual_channel_attention_block(height: int, width: int) -> torch.Tensor:
 
 def _gogoing_temporal(height: int, width: int) -> torch.Tensor:
     """Gogoing's first stage, EDVR up to the output of TSA: features at half the size."""
-    network = Gogoing(16, extract=2, groups=4, widths=(16, 16), blocks=1).eval()
+    network = HalfSize(GogoingCore(16, groups=4, widths=(16, 16), blocks=1, reduction=16), 16, 16, extract=2).eval()
     fill(network.parameters(), 0.9)
     with torch.no_grad():
-        return network.temporal(clip(7, height, width))
+        return network.core.temporal(network.features(clip(7, height, width)))
 
 
 WHOLE = {

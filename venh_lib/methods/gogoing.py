@@ -5,20 +5,19 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from venh_lib import references
-from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment, aligned_onto
+from venh_lib.blocks.alignment import LEVELS, FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import ResidualChannelAttentionBlock, TSAFusion
 from venh_lib.blocks.deformable import keep_variance_
-from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.residual import rectified, residual_blocks, same_conv, zero_
+from venh_lib.blocks.half_size import HalfSize
+from venh_lib.blocks.residual import rectified, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
+from venh_lib.methods.on_brnet import OnBRNet
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS = 3
 FRAMES = 2 * RADIUS + 1
-# Features live at half the frame's size, the coarsest level of PCD's pyramid and of TSA's mask at an eighth.
-REDUCTION, MULTIPLE = 2, 8
 
 
 class ResUNet(UNet):
@@ -31,70 +30,69 @@ class ResUNet(UNet):
         )
 
 
-class Gogoing(nn.Module):
-    """``[B, 7, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped; the middle frame is restored (Figure 8).
+class GogoingCore(nn.Module):
+    """Both stages on features (Figure 8): ``[B, 7, C, h, w]`` to ``[B, widths[0], h, w]`` of the middle frame.
 
-    The temporal stage extracts each frame's features at half its size, brings them onto the middle frame's by PCD and
-    fuses them by TSA; the spatial stage, a U-Net with ``widths`` channels by scale, restores what they hold.
+    The temporal stage brings every frame's features onto the middle frame's by PCD and fuses them by TSA; the spatial
+    stage, a U-Net with ``widths`` channels by scale, restores what they hold. Sides are multiples of ``multiple``.
     ``aligned=False`` leaves PCD out, ``attention=False`` takes the mean over the frames in place of TSA.
 
     PCD's deformable convolutions keep offsets ``[B·7, 2·G·9, h, w]`` in pixels of their level, the frames of a window
-    one after the other: ``pcd.levels[l].align`` at 1/2^(l + 1) of the frame's size and ``pcd.cascade`` at a half.
+    one after the other.
     """
+
+    # The coarsest level of PCD's pyramid, and of TSA's mask.
+    multiple = 2 ** (LEVELS - 1)
 
     def __init__(
         self,
-        channels: int = 128,
+        channels: int,
         *,
-        extract: int = 5,
-        groups: int = 8,
-        widths: tuple[int, ...] = (128, 256, 512),
-        blocks: int = 2,
-        reduction: int = 16,
+        groups: int,
+        widths: tuple[int, ...],
+        blocks: int,
+        reduction: int,
         aligned: bool = True,
         attention: bool = True,
     ) -> None:
         super().__init__()
-        self.unshuffle = nn.PixelUnshuffle(REDUCTION)
-        self.first = same_conv(3 * REDUCTION**2, channels)
-        self.extract = nn.Sequential(*residual_blocks(channels, extract))
         self.pyramid = FeaturePyramid(channels) if aligned else None
         self.pcd = PCDAlignment(channels, groups) if aligned else None
         self.tsa = TSAFusion(channels, FRAMES, RADIUS) if attention else None
         self.widen = same_conv(channels, widths[0])
         self.spatial = ResUNet(widths, blocks, reduction)
-        self.last = zero_(same_conv(widths[0], 3 * REDUCTION**2))
-        self.shuffle = nn.PixelShuffle(REDUCTION)
-        for part in (self.first, self.pyramid, self.pcd, self.widen):
+        for part in (self.pyramid, self.pcd, self.widen):
             if part is not None:
                 keep_variance_(part)
         if self.tsa is not None:
             # TSA's other convolutions keep small weights: its attention starts near one half.
             keep_variance_(self.tsa.fuse)
 
-    def forward(self, window: Tensor) -> Tensor:
-        return window[:, RADIUS] + self.residual(window)
+    def forward(self, features: Tensor) -> Tensor:
+        return self.spatial(rectified(self.widen(self.temporal(features))))
 
-    def residual(self, window: Tensor) -> Tensor:
-        """What is added to the middle frame, ``[B, 3, H, W]``."""
-        height, width = window.shape[-2:]
-        features = self.spatial(rectified(self.widen(self.temporal(window))))
-        return self.shuffle(self.last(features)).float()[..., :height, :width]
-
-    def temporal(self, window: Tensor) -> Tensor:
-        """The first stage: features of the middle frame and of what the others know about it, ``[B, C, h, w]``."""
-        frames = self.unshuffle(pad_to_multiple(window.flatten(0, 1), MULTIPLE))
-        features = self.extract(rectified(self.first(frames))).unflatten(0, window.shape[:2])
+    def temporal(self, features: Tensor) -> Tensor:
+        """The first stage: what all frames know about the middle one, ``[B, C, h, w]``."""
         if self.pcd is not None:
             features = aligned_onto(RADIUS, features, self.pyramid, self.pcd)
         return features.mean(dim=1) if self.tsa is None else self.tsa(features)
 
+    def flows(self) -> list[Tensor]:
+        """The motion from the middle frame to each as the last forward's offsets have it (``PCDAlignment.flows``)."""
+        return self.pcd.flows() if self.pcd is not None else []
 
-def build(preset: str) -> Gogoing:
-    """Gogoing's network at ``preset``; SettingError for an unknown one."""
+
+def build(preset: str) -> nn.Module:
+    """Gogoing's network at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
-        return Gogoing()
-    return Gogoing(32, extract=1, groups=2, widths=(32, 48, 64), reduction=4)
+        widths = (128, 256, 512)
+        return HalfSize(GogoingCore(128, groups=8, widths=widths, blocks=2, reduction=16), 128, widths[0], extract=5)
+    return OnBRNet(course_core(), 32, 32)
+
+
+def course_core(**ablation: bool) -> GogoingCore:
+    """The core at `course`; ``ablation`` goes to GogoingCore."""
+    return GogoingCore(32, groups=2, widths=(32, 48, 64), blocks=2, reduction=4, **ablation)
 
 
 _SMOKE = Recipe(

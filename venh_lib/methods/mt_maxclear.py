@@ -50,7 +50,7 @@ def build(preset: str) -> nn.Module:
     """EDVR at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return RegularisedEDVR(128, FRAMES, core=RegularisedCore)
-    return OnBRNet(RegularisedCore(CHANNELS, FRAMES, reconstruct=2, groups=4), CHANNELS)
+    return OnBRNet(RegularisedCore(CHANNELS, FRAMES, reconstruct=2, groups=4), CHANNELS, CHANNELS)
 
 
 _START, _RATES = ((SINGLE, "ivp_tencent"),), ((SINGLE, 0.1, 0),)

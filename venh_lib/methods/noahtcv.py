@@ -5,18 +5,17 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from venh_lib import references
-from venh_lib.blocks.deformable import DeformConv, keep_variance_, offset_channels
-from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, residual_stack, same_conv, zero_
+from venh_lib.blocks.deformable import DeformConv, flow_of_offsets, keep_variance_, offset_channels
+from venh_lib.blocks.half_size import HalfSize
+from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, residual_stack, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
+from venh_lib.methods.on_brnet import OnBRNet
 from venh_lib.recipes import Cosine, Recipe
 
 # The previous PQF, the frame to restore, the next PQF.
 FRAMES, CENTRE = 3, 1
-# Features live at half the frame's size.
-REDUCTION = 2
 
 
 def side_by_side(features: Tensor) -> Tensor:
@@ -72,26 +71,26 @@ class ScaleFusion(nn.Module):
         return features + fused.repeat_interleave(FRAMES, dim=0)
 
 
-class NOAHTCV(nn.Module):
-    """``[B, 3, 3, H, W]`` (previous PQF, centre, next PQF) to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
+class NOAHTCVCore(nn.Module):
+    """``[B, 3, C, h, w]``, features of (previous PQF, centre, next PQF), to ``[B, C, h, w]`` (report §4.4, Figure 5).
 
-    Report §4.4 and Figure 5. Shared residual blocks extract features at half the frame's size; they are aligned onto
-    the centre's and fused; a U-Net works on each frame's with the same weights, and at each of its scales, down and
-    up, the three are fused; a last fusion and residual blocks give what the centre lost. Every fusion but the last
-    hands its result to all three. ``references=False`` shows the network the centre three times;
+    They are aligned onto the centre's and fused; a U-Net works on each frame's with the same weights, and at each of
+    its scales, down and up, the three are fused; a last fusion and residual blocks give what the centre lost. Every
+    fusion but the last hands its result to all three. ``references=False`` shows the network the centre three times;
     ``fused_scales=False`` leaves the last fusion alone.
     """
 
+    multiple = 1
+
     def __init__(
         self,
-        channels: int = 64,
+        channels: int,
         *,
-        extract: int = 5,
-        groups: int = 8,
-        offset_widths: tuple[int, ...] = (64, 96, 128),
-        widths: tuple[int, ...] = (64, 128, 256),
-        blocks: int = 2,
-        reconstruct: int = 10,
+        groups: int,
+        offset_widths: tuple[int, ...],
+        widths: tuple[int, ...],
+        blocks: int,
+        reconstruct: int,
         references: bool = True,
         fused_scales: bool = True,
     ) -> None:
@@ -102,42 +101,45 @@ class NOAHTCV(nn.Module):
             fusion = [ScaleFusion(width, groups)] if fused_scales else []
             return nn.Sequential(*residual_blocks(width, blocks), *fusion)
 
-        self.unshuffle = nn.PixelUnshuffle(REDUCTION)
-        self.extract = residual_stack(3 * REDUCTION**2, channels, extract)
         self.alignment = JointAlignment(channels, groups, offset_widths, blocks)
         self.fuse_aligned = same_conv(FRAMES * channels, channels, 1) if fused_scales else None
         self.widen = same_conv(channels, widths[0])
         self.heads = UNet(widths, level)
         self.reconstruct = residual_stack(FRAMES * widths[0], channels, reconstruct)
-        self.last = zero_(same_conv(channels, 3 * REDUCTION**2))
-        self.shuffle = nn.PixelShuffle(REDUCTION)
-        for part in (self.extract[0], self.fuse_aligned, self.widen, self.reconstruct[0]):
+        for part in (self.fuse_aligned, self.widen, self.reconstruct[0]):
             if part is not None:
                 keep_variance_(part)
 
-    def forward(self, window: Tensor) -> Tensor:
-        return window[:, CENTRE] + self.residual(window)
-
-    def residual(self, window: Tensor) -> Tensor:
-        """What is added to the centre, ``[B, 3, H, W]``."""
-        height, width = window.shape[-2:]
+    def forward(self, features: Tensor) -> Tensor:
         if not self.references:
-            window = window[:, CENTRE : CENTRE + 1].expand(-1, FRAMES, -1, -1, -1)
-        frames = self.unshuffle(pad_to_multiple(window.flatten(0, 1), REDUCTION))
-        features = self.alignment(self.extract(frames))
+            features = features[:, CENTRE : CENTRE + 1].expand(-1, FRAMES, -1, -1, -1)
+        features = self.alignment(features.flatten(0, 1))
         if self.fuse_aligned is not None:
             fused = rectified(self.fuse_aligned(side_by_side(features)))
             features = features + fused.repeat_interleave(FRAMES, dim=0)
         features = self.heads(rectified(self.widen(features)))
-        features = self.reconstruct(side_by_side(features))
-        return self.shuffle(self.last(features)).float()[..., :height, :width]
+        return self.reconstruct(side_by_side(features))
+
+    def flows(self) -> list[Tensor]:
+        """The motion from the centre to each frame as the last forward's offsets have it, at the features' size."""
+        return [flow_of_offsets(self.alignment.align.offsets)]
 
 
-def build(preset: str) -> NOAHTCV:
-    """NOAHTCV's network at ``preset``; SettingError for an unknown one."""
+def build(preset: str) -> nn.Module:
+    """NOAHTCV's network at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
-        return NOAHTCV()
-    return NOAHTCV(24, extract=1, groups=2, offset_widths=(24, 32, 48), widths=(24, 32, 48), blocks=1, reconstruct=2)
+        core = NOAHTCVCore(
+            64, groups=8, offset_widths=(64, 96, 128), widths=(64, 128, 256), blocks=2, reconstruct=10
+        )
+        return HalfSize(core, 64, 64, extract=5)
+    return OnBRNet(course_core(), 24, 24)
+
+
+def course_core(**ablation: bool) -> NOAHTCVCore:
+    """The core at `course`; ``ablation`` goes to NOAHTCVCore."""
+    return NOAHTCVCore(
+        24, groups=2, offset_widths=(24, 32, 48), widths=(24, 32, 48), blocks=1, reconstruct=2, **ablation
+    )
 
 
 _SMOKE = Recipe(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor, nn
 
 from venh_lib.blocks.flow import flow_error
+from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import same_conv, zero_
 from venh_lib.methods import ivp_tencent
@@ -21,8 +22,6 @@ from venh_lib.methods import ivp_tencent
 # Weight of the error of the offsets from the true motion, in pixels, beside the restoration loss; it falls to zero
 # over this share of the steps, after which only restoration shapes the offsets (both ours).
 TEACHING, TAUGHT_SHARE = 0.02, 0.7
-# BRNet's features live at half the frame's size.
-REDUCTION = 2
 SINGLE = "single."
 
 
@@ -30,19 +29,19 @@ class OnBRNet(nn.Module):
     """``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped; frame ``N // 2`` of the window is restored.
 
     ``core`` maps the features of all frames ``[B, N, channels, h, w]`` to what joins those of the restored one,
-    ``[B, channels, h, w]``, their sides multiples of ``core.multiple``. It starts unheard: untrained, this is BRNet.
+    ``[B, out_channels, h, w]``, their sides multiples of ``core.multiple``. Untrained it is not heard: this is BRNet.
     A core that aligns by offsets has ``flows()``, what the offsets of its last forward say of the motion from the
     restored frame to each frame of the window: flows ``[B·N, 2, h', w']`` in pixels of their own sizes. One with
     losses of its own has ``penalty(progress)``, a scalar, with ``progress`` from 0 to 1 through the training.
     """
 
-    def __init__(self, core: nn.Module, channels: int) -> None:
+    def __init__(self, core: nn.Module, channels: int, out_channels: int) -> None:
         super().__init__()
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.enter = same_conv(width, channels, 1)
         self.core = core
-        self.leave = zero_(same_conv(channels, width))
+        self.leave = zero_(same_conv(out_channels, width))
 
     def forward(self, window: Tensor) -> Tensor:
         height, width = window.shape[-2:]
