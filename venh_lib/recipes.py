@@ -66,10 +66,10 @@ class Recipe:
     ``crop`` is the side of the square crop in pixels; ``frames`` the length of the crop in time for
     recurrent methods (window methods take their window from the policy). ``clip_norm`` bounds the
     gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
-    ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start
-    from, ``frozen`` names prefixes that are not trained. ``rates`` are (prefix, factor on the learning rate, first
-    step that trains it): a flow network that was trained before learns late and slowly. ``colour`` switches the
-    colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
+    ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start from, that of the
+    same track or of the one named third; ``frozen`` names prefixes that are not trained. ``rates`` are (prefix, factor
+    on the learning rate, first step that trains it): a flow network that was trained before learns late and slowly.
+    ``colour`` switches the colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
     synthesised clips, which a network's own ``training_loss`` may learn from. Of ``places`` drawn for a crop
     the one with the largest coding error is cut: smooth places have little to teach, and cost as much. ``film`` is the
     share of the samples that come from shots of the film; None draws every clip equally often.
@@ -96,7 +96,7 @@ class Recipe:
     places: int = 1
     film: float | None = None
     clips: int = 280
-    start: tuple[tuple[str, str], ...] = ()
+    start: tuple[tuple[str, str] | tuple[str, str, int], ...] = ()
     frozen: tuple[str, ...] = ()
     rates: tuple[tuple[str, float, int], ...] = ()
     validate_every: int = 1000

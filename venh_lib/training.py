@@ -106,8 +106,8 @@ class Training:
         )  # fmt: skip
         torch.manual_seed(seed)
         network = method.build(recipe.preset)
-        for prefix, slug in recipe.start:
-            source = start_checkpoint(get(slug), track, scale, seed, recipe.preset)
+        for prefix, slug, *other_track in recipe.start:
+            source = start_checkpoint(get(slug), *(other_track or [track]), scale, seed, recipe.preset)
             start_from(network, prefix, get(slug), recipe.preset, source)
         for name, parameter in network.named_parameters():
             if name.startswith(recipe.frozen):

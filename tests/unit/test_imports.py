@@ -51,6 +51,7 @@ ORDER = (
     "training",
     "results",
     "evaluation",
+    "ablations",
     "figures",
     "course",
     "stripping",

@@ -15,11 +15,11 @@ def published_name(name: str, flavour: str) -> str:
         if flavour == "mmagic":
             return f"generator.spynet.basic_module.{level}.basic_module.{int(layer) // 2}.conv.{kind}"
         return f"spynet.basic_module.{level}.basic_module.{layer}.{kind}"
-    name = re.sub(r"^branches\.(\w+)\.align\.", r"deform_align.\1.", name)
-    name = re.sub(r"^branches\.(\w+)\.refine\.", r"backbone.\1.main.", name)
+    name = re.sub(r"^core\.branches\.(\w+)\.align\.", r"deform_align.\1.", name)
+    name = re.sub(r"^core\.branches\.(\w+)\.refine\.", r"backbone.\1.main.", name)
     name = re.sub(r"^extract\.4\.", "feat_extract.4.main.", name)
     name = re.sub(r"^extract\.", "feat_extract.", name)
-    name = re.sub(r"^reconstruct\.", "reconstruction.main.", name)
+    name = re.sub(r"^core\.reconstruct\.", "reconstruction.main.", name)
     name = re.sub(r"\.main\.(\d+)\.conv", lambda found: f".main.2.{int(found[1]) - 2}.conv", name)
     enlarge = "upsample{}.upsample_conv." if flavour == "mmagic" else "upconv{}."
     name = re.sub(r"^enlarge\.(\d)\.", lambda found: enlarge.format(int(found[1]) + 1), name)

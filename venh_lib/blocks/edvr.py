@@ -28,8 +28,7 @@ class EDVRCore(nn.Module):
     def __init__(self, channels: int, frames: int, reconstruct: int, groups: int, *, aligned: bool = True) -> None:
         super().__init__()
         self.centre = frames // 2
-        if aligned:
-            self.pyramid = FeaturePyramid(channels)
+        self.pyramid = FeaturePyramid(channels) if aligned else None
         self.align = PCDAlignment(channels, groups) if aligned else None
         self.fuse = TSAFusion(channels, frames, self.centre)
         self.reconstruct = nn.Sequential(*residual_blocks(channels, reconstruct))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -34,7 +34,8 @@ class Method:
     ``targets(infos)`` are the frames that training asks for. ``departures`` states each place where
     this differs from the report, and why. ``least_size`` is the smallest height and width in pixels.
     ``score(network, method, sequence, frames, device)`` is what chooses the best weights, in dB: the PSNR gain, unless
-    the network does something else than restore frames.
+    the network does something else than restore frames. ``ablations`` are twins of the `course` network that lack one
+    idea each, by what they lack; they are trained by the recipe of the scale ``ablation``.
     """
 
     slug: str
@@ -50,6 +51,7 @@ class Method:
     targets: Callable[[Sequence[FrameInfo]], tuple[int, ...]] = every_frame
     least_size: int = 16
     score: Callable[..., float] | None = None
+    ablations: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
 
     def recipe(self, track: int, scale: str) -> Recipe:
         """The recipe for ``track`` at ``scale``; SettingError if this method has none."""

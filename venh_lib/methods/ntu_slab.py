@@ -14,6 +14,7 @@ from venh_lib.blocks.published import renamed
 from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.methods.method import check_preset
+from venh_lib.methods.on_brnet import RecurrentOnBRNet
 
 # Features live at a quarter of the frame's height and width.
 REDUCTION = 4
@@ -21,6 +22,42 @@ REDUCTION = 4
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 # Channels behind the last pixel-shuffle, in the team's code the same for every width of the network.
 LAST_CHANNELS = 64
+# At `course`.
+CHANNELS = 32
+
+
+class GridPropagation(nn.Module):
+    """Features of a clip that pass through it four times: ``[B, T, C, h, w]`` to the same shape (Figure 2a).
+
+    Backwards, forwards, and once more backwards and forwards; each branch gets what the earlier ones gathered, and
+    residual blocks fuse all of it. ``second_order=False`` looks at one frame before only.
+    """
+
+    multiple = 1
+
+    def __init__(
+        self, channels: int, blocks: int, reconstruct: int, groups: int = 16, *, second_order: bool = True
+    ) -> None:
+        super().__init__()
+        self.branches = nn.ModuleDict(
+            {
+                name: SecondOrderPropagation(channels, 1 + number, blocks, groups, second_order=second_order)
+                for number, name in enumerate(BRANCHES)
+            }
+        )
+        self.reconstruct = residual_stack((1 + len(BRANCHES)) * channels, channels, reconstruct)
+
+    def forward(self, features: Tensor, to_previous: list[Tensor], to_next: list[Tensor]) -> Tensor:
+        """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, of the features' size."""
+        gathered = [[own] for own in features.unbind(dim=1)]
+        for name, branch in self.branches.items():
+            if name.startswith("backward"):
+                made = branch(gathered[::-1], to_next[::-1])[::-1]
+            else:
+                made = branch(gathered, to_previous)
+            gathered = [[*before, new] for before, new in zip(gathered, made, strict=True)]
+        everything = torch.stack([torch.cat(own, dim=1) for own in gathered], dim=1)
+        return self.reconstruct(everything.flatten(0, 1)).unflatten(0, features.shape[:2])
 
 
 class BasicVSRPlusPlus(nn.Module):
@@ -41,13 +78,7 @@ class BasicVSRPlusPlus(nn.Module):
             nn.LeakyReLU(LEAK, inplace=True),
             residual_stack(channels, channels, 5),
         )
-        self.branches = nn.ModuleDict(
-            {
-                name: SecondOrderPropagation(channels, 1 + number, blocks, second_order=second_order)
-                for number, name in enumerate(BRANCHES)
-            }
-        )
-        self.reconstruct = residual_stack((1 + len(BRANCHES)) * channels, channels, 5)
+        self.core = GridPropagation(channels, blocks, reconstruct=5, second_order=second_order)
         self.enlarge = nn.ModuleList((same_conv(channels, 4 * channels), same_conv(channels, 4 * LAST_CHANNELS)))
         self.last = nn.ModuleList((same_conv(LAST_CHANNELS, LAST_CHANNELS), same_conv(LAST_CHANNELS, 3)))
         self.shuffle = nn.PixelShuffle(2)
@@ -55,17 +86,9 @@ class BasicVSRPlusPlus(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         batch, count, _, height, width = frames.shape
         padded = pad_to_multiple(frames.flatten(0, 1), REDUCTION)
-        features = self.extract(padded).unflatten(0, (batch, count)).unbind(dim=1)
-        to_previous, to_next = self.flows(padded.unflatten(0, (batch, count)))
-        gathered = [[own] for own in features]
-        for name, branch in self.branches.items():
-            if name.startswith("backward"):
-                made = branch(gathered[::-1], to_next[::-1])[::-1]
-            else:
-                made = branch(gathered, to_previous)
-            gathered = [[*before, new] for before, new in zip(gathered, made, strict=True)]
-        everything = torch.stack([torch.cat(own, dim=1) for own in gathered], dim=1).flatten(0, 1)
-        residual = self.restored(everything)[..., :height, :width]
+        features = self.extract(padded).unflatten(0, (batch, count))
+        gathered = self.core(features, *self.flows(padded.unflatten(0, (batch, count))))
+        residual = self.restored(gathered.flatten(0, 1))[..., :height, :width]
         return frames + residual.float().unflatten(0, (batch, count))
 
     def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -74,26 +97,30 @@ class BasicVSRPlusPlus(nn.Module):
         return neighbour_flows(self.flow, small.unflatten(0, frames.shape[:2]))
 
     def restored(self, features: Tensor) -> Tensor:
-        """What is added to the frames: ``[B·T, 5·C, H/4, W/4]`` to ``[B·T, 3, H, W]``."""
-        features = self.reconstruct(features)
+        """What is added to the frames: ``[B·T, C, H/4, W/4]`` to ``[B·T, 3, H, W]``."""
         for conv in self.enlarge:
             features = rectified(self.shuffle(conv(features)))
         return self.last[1](rectified(self.last[0](features)))
 
 
-def build(preset: str) -> BasicVSRPlusPlus:
-    """BasicVSR++ at ``preset``; SettingError for an unknown one."""
+def build(preset: str) -> nn.Module:
+    """BasicVSR++ at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return BasicVSRPlusPlus(channels=128, blocks=25)
-    return BasicVSRPlusPlus(channels=32, blocks=3)
+    return RecurrentOnBRNet(course_core(), CHANNELS, CHANNELS)
+
+
+def course_core(**ablation: bool) -> GridPropagation:
+    """The propagation at `course`; ``ablation`` goes to GridPropagation."""
+    return GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
 
 
 # Names in the published checkpoints (mmagic's, and BasicSR's mirror of it), and here.
 _RENAMES = (
     (r"^feat_extract\.", "extract."),
-    (r"^deform_align\.(\w+)\.", r"branches.\1.align."),
-    (r"^backbone\.(\w+)\.", r"branches.\1.refine."),
-    (r"^reconstruction\.", "reconstruct."),
+    (r"^deform_align\.(\w+)\.", r"core.branches.\1.align."),
+    (r"^backbone\.(\w+)\.", r"core.branches.\1.refine."),
+    (r"^reconstruction\.", "core.reconstruct."),
     (r"^(?:upsample1\.upsample_conv|upconv1)\.", "enlarge.0."),
     (r"^(?:upsample2\.upsample_conv|upconv2)\.", "enlarge.1."),
     (r"^conv_hr\.", "last.0."),

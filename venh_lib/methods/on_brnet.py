@@ -12,17 +12,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from venh_lib.blocks.flow import flow_error
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.residual import same_conv, zero_
+from venh_lib.blocks.propagation import neighbour_flows
+from venh_lib.blocks.residual import enlarged, same_conv, zero_
+from venh_lib.blocks.spynet import SpyNet
 from venh_lib.methods import ivp_tencent
 
 # Weight of the error of the offsets from the true motion, in pixels, beside the restoration loss; it falls to zero
 # over this share of the steps, after which only restoration shapes the offsets (both ours).
 TEACHING, TAUGHT_SHARE = 0.02, 0.7
 SINGLE = "single."
+FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 
 
 class OnBRNet(nn.Module):
@@ -66,6 +70,40 @@ class OnBRNet(nn.Module):
             motion, known = (samples[key].flatten(0, 1) for key in ("motion", "known"))
             total = total + weight * flow_error(flows, motion, known)
         return total
+
+
+class RecurrentOnBRNet(nn.Module):
+    """``[B, T, 3, H, W]`` to the same shape, RGB in 0–1, not clamped: every frame of a clip is restored.
+
+    ``core`` maps features ``[B, T, channels, h, w]`` and the flows between neighbours, both ways (``neighbour_flows``,
+    at the features' size), to what joins each frame's features, ``[B, T, out_channels, h, w]``. Untrained it is not
+    heard. SpyNet estimates the flows on frames of a quarter of the size, as BasicVSR++ does; they are enlarged.
+    """
+
+    def __init__(self, core: nn.Module, channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.single = ivp_tencent.build("course")
+        width = self.single.head.out_channels
+        self.flow = SpyNet()
+        self.enter = same_conv(width, channels, 1)
+        self.core = core
+        self.leave = zero_(same_conv(out_channels, width))
+
+    def forward(self, clip: Tensor) -> Tensor:
+        height, width = clip.shape[-2:]
+        # Flows have half the features' sides.
+        frames = pad_to_multiple(clip.flatten(0, 1), REDUCTION * max(2, self.core.multiple))
+        features = self.single.features(frames)
+        flows = self.flows(frames.unflatten(0, clip.shape[:2]))
+        found = self.core(self.enter(features).unflatten(0, clip.shape[:2]), *flows).flatten(0, 1)
+        restored = self.single.restored(features + self.leave(found), frames)
+        return restored[..., :height, :width].unflatten(0, clip.shape[:2])
+
+    def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Flows at half the frames' size, from frame t + 1 to t and from t to t + 1, for each t but the last."""
+        small = functional.avg_pool2d(frames.flatten(0, 1), 2 * REDUCTION).unflatten(0, frames.shape[:2])
+        there, back = neighbour_flows(self.flow, small)
+        return [2 * enlarged(flow) for flow in there], [2 * enlarged(flow) for flow in back]
 
 
 def penalised(core: nn.Module, loss: Tensor, progress: float) -> Tensor:
