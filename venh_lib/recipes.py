@@ -69,10 +69,11 @@ class Recipe:
     ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start from, that of the
     same track or of the one named third; ``frozen`` names prefixes that are not trained. ``rates`` are (prefix, factor
     on the learning rate, first step that trains it): a flow network that was trained before learns late and slowly.
-    ``colour`` switches the colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2), ``motion`` the true motion of
-    synthesised clips, which a network's own ``training_loss`` may learn from. Of ``places`` drawn for a crop
-    the one with the largest coding error is cut: smooth places have little to teach, and cost as much. ``film`` is the
-    share of the samples that come from shots of the film; None draws every clip equally often.
+    ``colour`` switches the colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2),
+    ``motion`` the true motion of synthesised clips, which a network's own ``training_loss`` may learn from. Of
+    ``places`` drawn for a crop the one with the largest coding error is cut: smooth places have little to teach, and
+    cost as much. ``film`` is the share of the samples that come from shots of the film; None draws every clip equally
+    often.
     """
 
     steps: int

@@ -14,11 +14,13 @@ import torch
 from formula import clip, describe, fill, fill_statistics, frame
 
 from venh_lib import methods
-from venh_lib.blocks.attention import ResidualChannelAttentionBlock
+from venh_lib.blocks.attention import ChannelAttention, ResidualChannelAttentionBlock
 from venh_lib.blocks.basicvsr import BasicVSR
 from venh_lib.blocks.edvr import EDVR
 from venh_lib.blocks.half_size import HalfSize
 from venh_lib.blocks.residual import rectified
+from venh_lib.blocks.stdf import STDF
+from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.methods.gogoing import GogoingCore
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
@@ -95,12 +97,57 @@ def _gogoing_temporal(height: int, width: int) -> torch.Tensor:
         return network.core.temporal(network.features(clip(7, height, width)))
 
 
+def _stdf(height: int, width: int) -> torch.Tensor:
+    """What STDF adds to the middle of seven luma frames; each colour of a clip is a clip of its own."""
+    network = STDF().eval()
+    fill(network.parameters())
+    # Scales at which offsets are about a pixel and some of them ten.
+    fill(network.fusion.conv_offset.parameters(), 7.0)
+    fill(network.fusion.conv_offset.predict.parameters(), 30.0)
+    colours = clip(7, height, width)[0].transpose(0, 1)[:, :, None]
+    with torch.no_grad():
+        return network.residual(colours).transpose(0, 1)
+
+
+def _wdsr_a(height: int, width: int) -> torch.Tensor:
+    """WDSR-A without an enlargement: its blocks are ours without the channel attention, and α and β as they start."""
+    parts = torch.nn.ModuleDict(
+        {
+            "head": NormedConv(3, 16),
+            "body": torch.nn.Sequential(*(AdaptiveWideBlock(16, 64, 16) for _ in range(3))),
+            "tail": NormedConv(16, 3),
+            "skip": NormedConv(3, 3, 5),
+        }
+    )
+    for block in parts["body"]:
+        block.attend = torch.nn.Identity()
+    fill(p for name, p in parts.named_parameters() if not name.endswith(("alpha", "beta")))
+    with torch.no_grad():
+        for conv in (module for module in parts.modules() if isinstance(module, NormedConv)):
+            # Lengths of half to one and a half times the weights' own.
+            conv.gain.copy_(conv.length() * (1 + 0.5 * conv.gain / conv.gain.abs().max()))
+        # The authors' network takes frames as they are divided by half of their range.
+        scaled = 2 * frame(height, width)
+        return (parts["skip"](scaled) + parts["tail"](parts["body"](parts["head"](scaled)))) / 2
+
+
+def _channel_attention(height: int, width: int) -> torch.Tensor:
+    """The first of two frames side by side, each colour at its own factor."""
+    layer = ChannelAttention(6, 2)
+    fill(layer.parameters(), 3.0)
+    with torch.no_grad():
+        return layer(torch.cat((frame(height, width), frame(height, width, 9)), dim=1))[:, :3]
+
+
 WHOLE = {
     "basicvsr": _basicvsr,
     "basicvsr_plus_plus": _basicvsr_plus_plus,
     "edvr": _edvr,
     "rcab": _residual_channel_attention_block,
     "gogoing_temporal": _gogoing_temporal,
+    "stdf": _stdf,
+    "wdsr_a": _wdsr_a,
+    "channel_attention": _channel_attention,
 }
 
 

@@ -15,6 +15,27 @@ def _largest_and_mean(features: Tensor) -> Tensor:
     return torch.cat((largest, functional.avg_pool2d(features, 3, stride=2, padding=1)), dim=1)
 
 
+class ChannelAttention(nn.Module):
+    """RCAN's layer: features ``[B, C, H, W]``, each channel times a factor in 0–1 (Zhang et al., ECCV 2018, §3.3).
+
+    The factors come from the channels' means over the frame, through ``C // reduction`` units (at least one).
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        units = max(channels // reduction, 1)
+        self.squeeze = same_conv(channels, units, 1)
+        self.excite = same_conv(units, channels, 1)
+
+    def factors(self, features: Tensor) -> Tensor:
+        """How much each channel is heard, ``[B, C, 1, 1]`` in 0–1."""
+        means = features.mean(dim=(2, 3), keepdim=True)
+        return torch.sigmoid(self.excite(functional.relu(self.squeeze(means))))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features * self.factors(features)
+
+
 class TSAFusion(nn.Module):
     """Temporal and spatial attention fusion (Wang et al., EDVR, CVPRW 2019, §3.3).
 
@@ -60,23 +81,6 @@ class TSAFusion(nn.Module):
         mask, shift = self.spatial_attention(weighted)
         # A mask of one half changes nothing.
         return 2 * mask * rectified(self.fuse(weighted)) + shift
-
-
-class ChannelAttention(nn.Module):
-    """Each channel times how much it is to be heard, in 0–1: ``[B, C, H, W]`` to the same shape.
-
-    Zhang et al., RCAN, ECCV 2018, §3.3: every channel's mean over the frame, through a bottleneck of
-    ``channels // reduction`` to a sigmoid.
-    """
-
-    def __init__(self, channels: int, reduction: int = 16) -> None:
-        super().__init__()
-        self.squeeze = same_conv(channels, channels // reduction, 1)
-        self.excite = same_conv(channels // reduction, channels, 1)
-
-    def forward(self, features: Tensor) -> Tensor:
-        means = features.mean(dim=(2, 3), keepdim=True)
-        return features * torch.sigmoid(self.excite(functional.relu(self.squeeze(means))))
 
 
 class ResidualChannelAttentionBlock(ResidualBlock):
