@@ -276,6 +276,14 @@ def offset_channels(groups: int, kernel_size: int = 3) -> int:
     return 3 * groups * kernel_size**2
 
 
+def mean_flow(offsets: Tensor) -> Tensor:
+    """Where offsets ``[B, 2·G·K, H, W]`` point on average over groups and taps: ``[B, 2, H, W]`` in pixels (x, y).
+
+    In the convention of flows, so that it can be compared with one (``blocks.flow``).
+    """
+    return offsets.float().unflatten(1, (-1, 2)).mean(dim=1).flip(1)
+
+
 def overflowing(network: nn.Module) -> dict[str, float]:
     """Layers whose last offsets average more than half their frame's longer side, and that average in pixels.
 

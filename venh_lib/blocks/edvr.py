@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment
+from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import TSAFusion
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import rectified, residual_blocks, same_conv
@@ -55,12 +55,7 @@ class EDVR(nn.Module):
 
     def aligned(self, features: Tensor) -> Tensor:
         """Every frame's features, the centre's as well, brought onto the centre's: ``[B, N, C, h, w]`` to the same."""
-        batch, frames = features.shape[:2]
-        levels = self.pyramid(features.flatten(0, 1))
-        centres = [
-            level.unflatten(0, (batch, frames))[:, self.centre].repeat_interleave(frames, dim=0) for level in levels
-        ]
-        return self.align(levels, centres).unflatten(0, (batch, frames))
+        return aligned_onto(self.centre, features, self.pyramid, self.align)
 
     def restored(self, fused: Tensor) -> Tensor:
         """What is added to the centre: ``[B, C, h, w]`` to ``[B, 3, 4h, 4w]``."""
