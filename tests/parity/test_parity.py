@@ -16,6 +16,8 @@ from formula import clip, describe, fill, fill_statistics, frame
 from venh_lib import methods
 from venh_lib.blocks.edvr import EDVR
 from venh_lib.blocks.residual import rectified
+from venh_lib.methods.mcenhance import PEN
+from venh_lib.methods.nju_vision import QENet
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
@@ -64,7 +66,33 @@ def _edvr(height: int, width: int) -> torch.Tensor:
         return network.restored(network.fuse(network.aligned(features[None])))
 
 
-WHOLE = {"basicvsr_plus_plus": _basicvsr_plus_plus, "edvr": _edvr}
+def _qenet(height: int, width: int) -> torch.Tensor:
+    """What NJU-Vision's network adds to the middle one of seven frames."""
+    network = QENet(16, extract=2, reconstruct=3, groups=4).eval()
+    # Scales at which offsets are a pixel on average, up to five, and every part is heard.
+    fill(network.parameters(), 0.5)
+    fill(network.fuse.parameters(), 3.0)
+    fill(network.align.align.conv_offset.parameters(), 2.0)
+    with torch.no_grad():
+        return network.residual(clip(7, height, width))
+
+
+def _pen(height: int, width: int) -> torch.Tensor:
+    """What McEnhance's two branches add to the middle one of three frames."""
+    network = PEN(16, extract=2, reconstruct=2, offset_channels=8, fused=16, quality_channels=12).eval()
+    quality, fusing = network.branches["qe"], network.branches["tsa"]
+    # Scales at which offsets are a few pixels on average, and every part is heard.
+    fill(quality.parameters(), 2.0)
+    fill(quality.fusion.conv_offset.parameters(), 3.0)
+    fill(fusing.parameters(), 0.8)
+    fill(fusing.fuse.parameters(), 3.0)
+    for align in (*(level.align for level in fusing.align.levels), fusing.align.cascade):
+        fill(align.conv_offset.parameters(), 5.0)
+    with torch.no_grad():
+        return network.residual(clip(3, height, width))
+
+
+WHOLE = {"basicvsr_plus_plus": _basicvsr_plus_plus, "edvr": _edvr, "nju_vision": _qenet, "mcenhance": _pen}
 
 
 @pytest.mark.parametrize("name", sorted(GOLDEN))
