@@ -134,7 +134,8 @@ METHOD = Method(
         "§4.9 names no loss, learning rate, crop, batch or length of training, and the team published no training "
         "code. The paper recipe's mean squared error is our reading of their checkpoint's name, "
         "epoch_59_loss_0.0004752: as a squared error that is 33.2 dB, about what Table 1 reports (31.78), while "
-        "absolute errors are tens of times larger. Adam at 1e-4 for 300,000 steps on batches of 16 crops of 128×128 is ours.",
+        "absolute errors are tens of times larger. Adam at 1e-4 for 300,000 steps on batches of 16 crops of 128×128 "
+        "is ours.",
         "The published self-ensemble takes the mean of four flipped copies at each of two turns, and then divides "
         "the sum of the two means by four instead of two: the frames that come out are half as bright. Ours divides "
         "by what was summed. That code has eight copies; Table 4 and §4.9 say six, both flips and three turns, which "
