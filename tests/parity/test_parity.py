@@ -22,6 +22,8 @@ from venh_lib.blocks.residual import rectified
 from venh_lib.blocks.stdf import STDF
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.methods.gogoing import GogoingCore
+from venh_lib.methods.mcenhance import PEN
+from venh_lib.methods.nju_vision import QENet
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
@@ -139,6 +141,32 @@ def _channel_attention(height: int, width: int) -> torch.Tensor:
         return layer(torch.cat((frame(height, width), frame(height, width, 9)), dim=1))[:, :3]
 
 
+def _qenet(height: int, width: int) -> torch.Tensor:
+    """What NJU-Vision's network adds to the middle one of seven frames."""
+    network = QENet(16, extract=2, reconstruct=3, groups=4).eval()
+    # Scales at which offsets are a pixel on average, up to five, and every part is heard.
+    fill(network.parameters(), 0.5)
+    fill(network.fuse.parameters(), 3.0)
+    fill(network.align.align.conv_offset.parameters(), 2.0)
+    with torch.no_grad():
+        return network.residual(clip(7, height, width))
+
+
+def _pen(height: int, width: int) -> torch.Tensor:
+    """What McEnhance's two branches add to the middle one of three frames."""
+    network = PEN(16, extract=2, reconstruct=2, offset_channels=8, fused=16, quality_channels=12).eval()
+    quality, fusing = network.branches["qe"], network.branches["tsa"]
+    # Scales at which offsets are a few pixels on average, and every part is heard.
+    fill(quality.parameters(), 2.0)
+    fill(quality.fusion.conv_offset.parameters(), 3.0)
+    fill(fusing.parameters(), 0.8)
+    fill(fusing.fuse.parameters(), 3.0)
+    for align in (*(level.align for level in fusing.align.levels), fusing.align.cascade):
+        fill(align.conv_offset.parameters(), 5.0)
+    with torch.no_grad():
+        return network.residual(clip(3, height, width))
+
+
 WHOLE = {
     "basicvsr": _basicvsr,
     "basicvsr_plus_plus": _basicvsr_plus_plus,
@@ -148,6 +176,8 @@ WHOLE = {
     "stdf": _stdf,
     "wdsr_a": _wdsr_a,
     "channel_attention": _channel_attention,
+    "nju_vision": _qenet,
+    "mcenhance": _pen,
 }
 
 

@@ -1,4 +1,4 @@
-"""Bringing a neighbour's features onto the reference's: by a pyramid of offsets, or by offsets around a flow.
+"""Bringing a neighbour's features onto the reference's: by a pyramid of offsets, by steps, or around a flow.
 
 Features are ``[B, C, H, W]``; what is aligned is the neighbour, and the reference says where to.
 """
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from venh_lib.blocks.deformable import DeformConv, flow_of_offsets, offset_channels
-from venh_lib.blocks.residual import LEAK, enlarged, rectified, same_conv, zero_
+from venh_lib.blocks.flow import warp
+from venh_lib.blocks.residual import LEAK, enlarged, rectified, residual_blocks, same_conv, zero_
 
 LEVELS = 3
 
@@ -99,6 +100,71 @@ def aligned_onto(centre: int, features: Tensor, pyramid: FeaturePyramid, align: 
     levels = pyramid(features.flatten(0, 1))
     centres = [level.unflatten(0, (batch, frames))[:, centre].repeat_interleave(frames, dim=0) for level in levels]
     return align(levels, centres).unflatten(0, (batch, frames))
+
+
+class OffsetUNet(nn.Module):
+    """What offsets are predicted from: neighbour and reference ``[B, 2·C, H, W]`` to ``[B, C, H, W]``.
+
+    Report §4.9 and Figure 9. Down to a quarter of height and width by strided convolutions and up again, with sums
+    across and ``blocks`` residual blocks at each stop: large motions are seen at the small sizes. Height and width
+    must be multiples of 2^(LEVELS − 1).
+    """
+
+    def __init__(self, channels: int, blocks: int) -> None:
+        super().__init__()
+
+        def stop() -> nn.Sequential:
+            return nn.Sequential(*residual_blocks(channels, blocks, LEAK))
+
+        self.compare = same_conv(2 * channels, channels)
+        self.halve = nn.ModuleList(nn.Conv2d(channels, channels, 3, stride=2, padding=1) for _ in range(LEVELS - 1))
+        self.down = nn.ModuleList(stop() for _ in range(LEVELS))
+        self.up = nn.ModuleList(stop() for _ in range(LEVELS - 1))
+
+    def forward(self, pair: Tensor) -> Tensor:
+        levels = [self.down[0](rectified(self.compare(pair)))]
+        for halve, down in zip(self.halve, self.down[1:], strict=True):
+            levels.append(down(rectified(halve(levels[-1]))))
+        guide = levels.pop()
+        for up in self.up:
+            guide = up(levels.pop() + enlarged(guide))
+        return guide
+
+
+class ProgressiveAlignment(nn.Module):
+    """Progressive deformable alignment (report §4.9, Figure 9): what is aligned is compared and aligned again.
+
+    Neighbour and reference ``[B, C, H, W]`` to the aligned neighbour of that shape. All steps share one offset network
+    of ``blocks`` residual blocks a stop and one deformable convolution. ``offsets`` holds each step's, of the last
+    forward.
+    """
+
+    def __init__(self, channels: int, blocks: int, groups: int = 8, *, steps: int = 2) -> None:
+        super().__init__()
+        self.guide = OffsetUNet(channels, blocks)
+        self.align = DeformConv(channels, channels, channels, groups=groups)
+        self.steps = steps
+        self.offsets: list[Tensor] = []
+
+    def forward(self, neighbour: Tensor, reference: Tensor) -> Tensor:
+        aligned, self.offsets = neighbour, []
+        for _ in range(self.steps):
+            guide = self.guide(torch.cat((aligned, reference), dim=1))
+            aligned = rectified(self.align(aligned, guide))
+            self.offsets.append(self.align.offsets)
+        return aligned
+
+    def flows(self) -> list[Tensor]:
+        """Where the first step, the first two, … of the last forward looked: each ``[B, 2, H, W]``, in pixels (x, y).
+
+        The mean over groups and taps.
+        """
+        steps = [flow_of_offsets(offsets) for offsets in self.offsets]
+        total = steps[:1]
+        for step in steps[1:]:
+            # What a later step reads at a place had been brought there by the steps before.
+            total.append(step + warp(total[-1], step))
+        return total
 
 
 class FlowGuidedAlignment(DeformConv):

@@ -75,25 +75,26 @@ def enlarged(features: Tensor) -> Tensor:
 class ResidualBlock(nn.Module):
     """Convolution, ReLU, convolution, plus the input: ``[B, C, H, W]`` to the same shape.
 
-    The block of EDSR (Lim et al., CVPRW 2017): no batch normalisation, ``scale`` on the branch.
+    The block of EDSR (Lim et al., CVPRW 2017): no batch normalisation, ``scale`` on the branch. ``slope`` is the
+    rectifier's slope below zero: zero there, LEAK in some later networks.
     """
 
-    def __init__(self, channels: int, kernel_size: int = 3, scale: float = 1.0) -> None:
+    def __init__(self, channels: int, kernel_size: int = 3, scale: float = 1.0, slope: float = 0.0) -> None:
         super().__init__()
         self.scale = scale
         self.conv1 = same_conv(channels, channels, kernel_size)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
         self.conv2 = same_conv(channels, channels, kernel_size)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.scale * self.conv2(self.relu(self.conv1(x)))
 
 
-def residual_blocks(channels: int, count: int) -> list[ResidualBlock]:
+def residual_blocks(channels: int, count: int, slope: float = 0.0) -> list[ResidualBlock]:
     """Residual blocks that start near the identity: He et al.'s weights times 0.1, as in EDVR's code."""
-    blocks = [ResidualBlock(channels) for _ in range(count)]
+    blocks = [ResidualBlock(channels, slope=slope) for _ in range(count)]
     for block in blocks:
-        he_(block)
+        he_(block, slope)
         with torch.no_grad():
             block.conv1.weight *= 0.1
             block.conv2.weight *= 0.1

@@ -66,8 +66,9 @@ class OffsetNet(nn.Module):
 class SpatioTemporalFusion(DeformConv):
     """STDF: a window ``[B, N, C, H, W]`` to fused features ``[B, out, H, W]``, none below zero.
 
-    Each frame is one offset group, so that its C channels move together. With ``aligned=False`` every offset is held
-    at zero, and what is left is a convolution of all frames with masks.
+    Each frame is one offset group, so that its C channels move together, or ``frame_groups`` of them, of as many
+    channels each. With ``aligned=False`` every offset is held at zero, and what is left is a convolution of all frames
+    with masks.
     """
 
     def __init__(
@@ -78,12 +79,13 @@ class SpatioTemporalFusion(DeformConv):
         *,
         channels: int = 32,
         levels: int = 3,
+        frame_groups: int = 1,
         aligned: bool = True,
     ) -> None:
-        every = frames * frame_channels
-        predictor = OffsetNet(every, offset_channels(frames), channels, levels)
-        super().__init__(every, out_channels, every, groups=frames, predictor=predictor)
-        self.aligned = aligned
+        every, groups = frames * frame_channels, frames * frame_groups
+        predictor = OffsetNet(every, offset_channels(groups), channels, levels)
+        super().__init__(every, out_channels, every, groups=groups, predictor=predictor)
+        self.frames, self.aligned = frames, aligned
 
     def forward(self, window: Tensor) -> Tensor:
         frames = window.flatten(1, 2)
@@ -95,10 +97,10 @@ class SpatioTemporalFusion(DeformConv):
     def flows(self) -> Tensor:
         """The last forward's offsets as one flow a frame, ``[B, N, 2, H, W]`` in pixels (x, y).
 
-        The mean over the taps: a kernel whose taps all moved alike moved as a whole, and the flow points from the
-        centre frame to where each frame is read. While training it has its graph.
+        The mean over groups and taps: a kernel whose taps all moved alike moved as a whole, and the flow points from
+        the centre frame to where each frame is read. While training it has its graph.
         """
-        return self.offsets.unflatten(1, (self.groups, -1, 2)).mean(dim=2).flip(2)
+        return self.offsets.unflatten(1, (self.frames, -1, 2)).mean(dim=2).flip(2)
 
 
 class STDF(nn.Module):
@@ -118,11 +120,12 @@ class STDF(nn.Module):
         fused: int = 64,
         quality_channels: int = 48,
         layers: int = 8,
+        frame_groups: int = 1,
         aligned: bool = True,
     ) -> None:
         super().__init__()
         self.fusion = SpatioTemporalFusion(
-            frames, frame_channels, fused, channels=channels, levels=levels, aligned=aligned
+            frames, frame_channels, fused, channels=channels, levels=levels, frame_groups=frame_groups, aligned=aligned
         )
         widths = [fused] + [quality_channels] * (layers - 1)
         quality: list[nn.Module] = []
