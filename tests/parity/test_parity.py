@@ -23,7 +23,7 @@ from venh_lib.blocks.stdf import STDF
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.methods.gogoing import GogoingCore
 from venh_lib.methods.mcenhance import PEN
-from venh_lib.methods.nju_vision import QENet
+from venh_lib.methods.nju_vision import QENet, QENetCore
 from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
 GOLDEN = json.loads((Path(__file__).parent / "golden.json").read_text(encoding="utf-8"))
@@ -143,13 +143,14 @@ def _channel_attention(height: int, width: int) -> torch.Tensor:
 
 def _qenet(height: int, width: int) -> torch.Tensor:
     """What NJU-Vision's network adds to the middle one of seven frames."""
-    network = QENet(16, extract=2, reconstruct=3, groups=4).eval()
+    network = QENet(QENetCore(16, offset_blocks=1, reconstruct=3, groups=4), 16, extract=2).eval()
     # Scales at which offsets are a pixel on average, up to five, and every part is heard.
     fill(network.parameters(), 0.5)
-    fill(network.fuse.parameters(), 3.0)
-    fill(network.align.align.conv_offset.parameters(), 2.0)
+    fill(network.core.fuse.parameters(), 3.0)
+    fill(network.core.align.align.conv_offset.parameters(), 2.0)
     with torch.no_grad():
-        return network.residual(clip(7, height, width))
+        frames = clip(7, height, width)
+        return network(frames) - frames[:, 3]
 
 
 def _pen(height: int, width: int) -> torch.Tensor:

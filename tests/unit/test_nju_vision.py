@@ -11,7 +11,7 @@ from venh_lib.blocks.flow import warp
 from venh_lib.blocks.residual import rectified
 from venh_lib.errors import SettingError
 from venh_lib.methods import nju_vision
-from venh_lib.methods.nju_vision import METHOD, QENet
+from venh_lib.methods.nju_vision import METHOD, QENet, QENetCore
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def _seed():
 
 def narrow(**switches) -> QENet:
     """A small network with noise on its weights, so that no start at zero hides a broken path."""
-    network = QENet(8, 7, extract=2, reconstruct=1, groups=2, **switches)
+    network = QENet(QENetCore(8, offset_blocks=1, reconstruct=1, groups=2, **switches), 8, extract=2)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
@@ -46,7 +46,7 @@ def test_paper_preset_has_the_published_number_of_parameters():
     assert sum(parameter.numel() for parameter in network.parameters()) == 15_342_811
 
 
-@pytest.mark.parametrize("switches", [{}, {"shrink": 2}, {"steps": 1}, {"aligned": False}])
+@pytest.mark.parametrize("switches", [{}, {"steps": 1}, {"aligned": False}])
 def test_odd_sizes_are_kept_and_every_parameter_learns(switches):
     network = narrow(**switches)
     output = network(torch.rand(2, 7, 3, 19, 30))
@@ -57,10 +57,9 @@ def test_odd_sizes_are_kept_and_every_parameter_learns(switches):
 
 def test_untrained_network_gives_the_middle_frame_back():
     window = torch.rand(1, 7, 3, 17, 22)
-    network = nju_vision.build("course").eval()
+    network = QENet(QENetCore(8, offset_blocks=1, reconstruct=1, groups=2), 8, extract=2).eval()
     with torch.no_grad():
         assert torch.equal(network(window), window[:, 3])
-        assert torch.equal(network.residual(window), torch.zeros(1, 3, 17, 22))
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(network(window), window[:, 3])
 
@@ -113,23 +112,22 @@ def test_later_steps_start_from_where_the_earlier_read():
 
 
 def test_flows_are_in_the_windows_order_and_of_the_features_size():
-    network = narrow(shrink=2).eval()
-    window = torch.rand(2, 7, 3, 16, 24)
+    core = narrow().core.eval()
+    features = torch.rand(2, 7, 8, 8, 12)
     with torch.no_grad():
-        network(window)
-        flows = network.flows()
+        core(features)
+        flows = core.flows()
         assert [flow.shape for flow in flows] == [(14, 2, 8, 12)] * 2
-        features = network.features(window[1])
-        network.align(features[5:6], features[3:4])
-    torch.testing.assert_close(flows[1][7 + 5], network.align.flows()[1][0], atol=1e-5, rtol=0)
+        core.align(features[1, 5:6], features[1, 3:4])
+    torch.testing.assert_close(flows[1][7 + 5], core.align.flows()[1][0], atol=1e-5, rtol=0)
     assert not torch.allclose(flows[1][7 + 5], flows[1][7 + 4], atol=1e-3)
 
 
 def test_flows_can_be_taught():
     network = narrow().train()
     network(torch.rand(1, 7, 3, 16, 16))
-    network.flows()[1].sum().backward()
-    assert network.align.align.conv_offset.weight.grad.any() and network.first.weight.grad.any()
+    network.core.flows()[1].sum().backward()
+    assert network.core.align.align.conv_offset.weight.grad.any() and network.first.weight.grad.any()
 
 
 def test_switches_change_the_path():
@@ -137,19 +135,19 @@ def test_switches_change_the_path():
     one = narrow(steps=1).eval()
     one.load_state_dict(two.state_dict())
     apart = narrow(aligned=False).eval()
-    apart.load_state_dict({name: v for name, v in two.state_dict().items() if not name.startswith("align.")})
+    apart.load_state_dict({name: v for name, v in two.state_dict().items() if not name.startswith("core.align.")})
     with torch.no_grad():
         outputs = [network(window) for network in (two, one, apart)]
         assert all(not torch.allclose(outputs[a], outputs[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
         features = torch.rand(1, 7, 8, 16, 16)
-        assert torch.equal(apart.aligned(features), features)
-    assert apart.flows() == []
+        assert torch.equal(apart.core.aligned(features), features)
+    assert apart.core.flows() == []
     assert not any(isinstance(module, DeformConv) for module in apart.modules())
 
 
 def test_every_frame_is_heard():
     network, window = narrow().eval(), torch.rand(1, 7, 3, 16, 16, requires_grad=True)
-    network.residual(window).sum().backward()
+    (network(window) - window[:, 3]).sum().backward()
     assert window.grad.abs().sum(dim=(0, 2, 3, 4)).gt(0).all()
 
 
@@ -166,6 +164,6 @@ def test_record_and_presets():
     assert all(text.endswith(".") for text in METHOD.departures)
     with torch.device("meta"):
         paper, course = nju_vision.build("paper"), nju_vision.build("course")
-    assert {type(module) for module in course.modules()} == {type(module) for module in paper.modules()}
+    assert {type(module) for module in course.core.modules()} == {type(module) for module in paper.core.modules()}
     with pytest.raises(SettingError, match="course"):
         nju_vision.build("huge")

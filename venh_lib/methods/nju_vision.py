@@ -7,64 +7,51 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import LEVELS, ProgressiveAlignment
 from venh_lib.blocks.attention import TSAFusion
+from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
+from venh_lib.methods.on_brnet import OnBRNet
 from venh_lib.recipes import Constant, Recipe
 
 # Seven consecutive frames, as in the team's code.
 RADIUS = 3
+FRAMES = 2 * RADIUS + 1
+# At `course`.
+CHANNELS = 32
 
 
-class QENet(nn.Module):
-    """``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped; frame ``N // 2`` is restored.
+class QENetCore(nn.Module):
+    """Features ``[B, N, C, h, w]`` of a window to ``[B, C, h, w]`` of its middle frame, N // 2 (report §4.9, Figure 9).
 
-    Report §4.9 and Figure 9; the name is that of the team's repository. Features of ``extract`` residual blocks for
-    each frame, progressive alignment onto the centre's in ``steps`` steps, TSA fusion, ``reconstruct`` residual
-    blocks with a skip around them, and the centre added. Each stop of the offset network has half as many blocks as
-    ``extract``. ``shrink`` is how many times smaller than the frame the features are; the team's have its size.
-    ``aligned=False`` fuses the features where they are. The untrained network is the identity.
+    Progressive alignment onto the centre's in ``steps`` steps, TSA fusion, ``reconstruct`` residual blocks with a skip
+    around them. Each stop of the offset network has ``offset_blocks`` residual blocks. ``aligned=False`` fuses the
+    features where they are. Sides are multiples of ``multiple``.
     """
+
+    multiple = 2 ** (LEVELS - 1)
 
     def __init__(
         self,
-        channels: int = 128,
-        frames: int = 2 * RADIUS + 1,
+        channels: int,
+        frames: int = FRAMES,
         *,
-        extract: int = 8,
-        reconstruct: int = 16,
-        groups: int = 8,
-        shrink: int = 1,
+        offset_blocks: int,
+        reconstruct: int,
+        groups: int,
         steps: int = 2,
         aligned: bool = True,
     ) -> None:
         super().__init__()
         self.centre = frames // 2
-        self.multiple = shrink * 2 ** (LEVELS - 1)
-        self.shrink = nn.PixelUnshuffle(shrink)
-        self.first = same_conv(3 * shrink**2, channels)
-        self.extract = nn.Sequential(*residual_blocks(channels, extract, LEAK))
-        self.align = ProgressiveAlignment(channels, extract // 2, groups, steps=steps) if aligned else None
+        self.align = ProgressiveAlignment(channels, offset_blocks, groups, steps=steps) if aligned else None
         self.fuse = TSAFusion(channels, frames, self.centre)
         self.reconstruct = nn.Sequential(*residual_blocks(channels, reconstruct, LEAK))
-        self.last = zero_(same_conv(channels, 3 * shrink**2))
-        self.enlarge = nn.PixelShuffle(shrink)
 
-    def forward(self, window: Tensor) -> Tensor:
-        return window[:, self.centre] + self.residual(window)
-
-    def residual(self, window: Tensor) -> Tensor:
-        """What is added to the centre, float32 ``[B, 3, H, W]``."""
-        height, width = window.shape[-2:]
-        features = self.features(pad_to_multiple(window.flatten(0, 1), self.multiple))
-        fused = self.fuse(self.aligned(features.unflatten(0, window.shape[:2])))
-        residual = self.enlarge(self.last(self.reconstruct(fused) + fused))
-        return residual[..., :height, :width].float()
-
-    def features(self, frames: Tensor) -> Tensor:
-        """Features of single frames: ``[B, 3, H, W]`` to ``[B, C, H/s, W/s]``, s how much smaller they are."""
-        return self.extract(rectified(self.first(self.shrink(frames))))
+    def forward(self, features: Tensor) -> Tensor:
+        fused = self.fuse(self.aligned(features))
+        return self.reconstruct(fused) + fused
 
     def aligned(self, features: Tensor) -> Tensor:
         """Every frame's features, the centre's as well, brought onto the centre's: ``[B, N, C, h, w]`` to the same."""
@@ -75,18 +62,49 @@ class QENet(nn.Module):
         return self.align(features.flatten(0, 1), centres).unflatten(0, (batch, frames))
 
     def flows(self) -> list[Tensor]:
-        """Where each step of the last forward looked, ``[B·N, 2, h, w]`` in pixels (x, y) of the padded features.
+        """Where each step of the last forward looked, ``[B·N, 2, h, w]`` in pixels (x, y) of the features.
 
         Frames in the window's order; the second entry is what both steps do together. Empty when not aligned.
         """
         return [] if self.align is None else self.align.flows()
 
 
-def build(preset: str) -> QENet:
-    """QENet at ``preset``; SettingError for an unknown one."""
+class QENet(nn.Module):
+    """``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped; frame ``N // 2`` is restored.
+
+    The name is that of the team's repository. ``extract`` residual blocks make each frame's features, at its own
+    size; what the core makes of them is added to the centre. The untrained network is the identity.
+    """
+
+    def __init__(self, core: QENetCore, channels: int, extract: int) -> None:
+        super().__init__()
+        self.first = same_conv(3, channels)
+        self.extract = nn.Sequential(*residual_blocks(channels, extract, LEAK))
+        self.core = core
+        self.last = zero_(same_conv(channels, 3))
+
+    def forward(self, window: Tensor) -> Tensor:
+        height, width = window.shape[-2:]
+        frames = pad_to_multiple(window.flatten(0, 1), self.core.multiple)
+        features = self.extract(rectified(self.first(frames))).unflatten(0, window.shape[:2])
+        residual = self.last(self.core(features)).float()
+        return window[:, self.core.centre] + residual[..., :height, :width]
+
+
+def build(preset: str) -> nn.Module:
+    """QENet at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
-        return QENet()
-    return QENet(channels=32, extract=2, reconstruct=6, groups=4, shrink=2)
+        return QENet(QENetCore(128, offset_blocks=4, reconstruct=16, groups=8), 128, extract=8)
+    return OnBRNet(course_core(), CHANNELS, CHANNELS)
+
+
+def course_core(**ablation: bool | int) -> QENetCore:
+    """The core at `course`; ``ablation`` goes to QENetCore."""
+    core = QENetCore(CHANNELS, offset_blocks=1, reconstruct=2, groups=4, **ablation)
+    for part in (core.align, core.fuse.fuse):
+        if part is not None:
+            keep_variance_(part)
+    return core
 
 
 METHOD = Method(
@@ -148,8 +166,9 @@ METHOD = Method(
         "The team also trained on SJTU's sequences (Table 4); the recipes have the challenge's kind of data alone.",
         "Residual blocks start near the identity and the last convolution at zero, so that the untrained network "
         "is the identity; the team's code leaves PyTorch's defaults.",
-        "Course preset: features at half the frame's size behind a pixel-unshuffle, where the team's have its full "
-        "size, 32 channels instead of 128, 2 blocks in front instead of 8 and 6 behind instead of 16, one block "
-        "instead of 4 at each stop of the offset network, 4 offset groups instead of 8.",
+        "Course preset: alignment and fusion stand inside BRNet, whose trained head makes each frame's features at half "
+        "the frame's size (the team's have its full size), and whose trained body and tail make the picture; 32 "
+        "channels instead of 128, 2 residual blocks behind the fusion instead of 16, one instead of 4 at each stop of "
+        "the offset network, 4 offset groups instead of 8.",
     ),
 )
