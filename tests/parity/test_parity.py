@@ -156,7 +156,7 @@ def _qenet(height: int, width: int) -> torch.Tensor:
 def _pen(height: int, width: int) -> torch.Tensor:
     """What McEnhance's two branches add to the middle one of three frames."""
     network = PEN(16, extract=2, reconstruct=2, offset_channels=8, fused=16, quality_channels=12).eval()
-    quality, fusing = network.branches["qe"], network.branches["tsa"]
+    quality, fusing = network.core.branches["qe"], network.core.branches["tsa"]
     # Scales at which offsets are a few pixels on average, and every part is heard.
     fill(quality.parameters(), 2.0)
     fill(quality.fusion.conv_offset.parameters(), 3.0)
@@ -165,7 +165,8 @@ def _pen(height: int, width: int) -> torch.Tensor:
     for align in (*(level.align for level in fusing.align.levels), fusing.align.cascade):
         fill(align.conv_offset.parameters(), 5.0)
     with torch.no_grad():
-        return network.residual(clip(3, height, width))
+        frames = clip(3, height, width)
+        return network(frames) - frames[:, 1]
 
 
 WHOLE = {

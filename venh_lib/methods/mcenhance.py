@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import TSAFusion
-from venh_lib.blocks.deformable import flow_of_offsets
+from venh_lib.blocks.deformable import flow_of_offsets, keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import rectified, residual_blocks, same_conv, zero_
 from venh_lib.blocks.stdf import STDF
 from venh_lib.errors import SettingError
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
+from venh_lib.methods.on_brnet import OnBRNet
 from venh_lib.recipes import Constant, Recipe
 
 # The peak frame before, the frame to restore, the peak frame after.
@@ -22,6 +23,8 @@ FRAMES, CENTRE = 3, 1
 BRANCHES = ("qe", "tsa")
 # What PCD's pyramid and TSA's mask need.
 MULTIPLE = 4
+# At `course`.
+CHANNELS = 32
 
 
 class TSABranch(nn.Module):
@@ -50,19 +53,20 @@ class TSABranch(nn.Module):
         return self.last(self.reconstruct(self.fuse(features))).float()
 
 
-class PEN(nn.Module):
-    """Parallel Enhancement Network: ``[B, 3, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
+class PENCore(nn.Module):
+    """Two networks side by side (report §4.15, Figure 16): ``[B, 3, C, h, w]`` to what is added to the middle one.
 
-    Report §4.15 and Figure 16; the name is that of the team's repository. The window is (peak frame, frame to
-    restore, peak frame). The QE branch is STDF, each colour of each frame an offset group, and ``quality_layers``
-    plain convolutions; the TSA branch is a small EDVR. Each enhances the frame, the output is the mean of the
-    two; ``branches`` keeps one alone. ``shrink`` is how many times smaller than the frame both work; the team's work at
-    its size. ``aligned=False`` leaves out PCD and holds STDF's offsets at zero. The untrained network is the identity.
+    C are the three colours of a frame, or features. The QE branch is STDF, ``frame_groups`` offset groups a frame, and
+    ``quality_layers`` plain convolutions; the TSA branch is a small EDVR. The mean of what they give comes out;
+    ``branches`` keeps one alone. ``aligned=False`` leaves out PCD and holds STDF's offsets at zero.
     """
+
+    multiple = MULTIPLE
 
     def __init__(
         self,
-        channels: int = 64,
+        frame_channels: int,
+        channels: int,
         *,
         extract: int = 3,
         reconstruct: int = 3,
@@ -71,17 +75,14 @@ class PEN(nn.Module):
         fused: int = 64,
         quality_channels: int = 48,
         quality_layers: int = 4,
-        shrink: int = 1,
+        frame_groups: int = 3,
         branches: tuple[str, ...] = BRANCHES,
         aligned: bool = True,
     ) -> None:
         super().__init__()
         if not branches or not set(branches) <= set(BRANCHES):
             raise SettingError(f"branches must be one or both of {', '.join(BRANCHES)}, got {branches!r}.")
-        self.multiple = MULTIPLE * shrink
         self.aligned = aligned
-        self.shrink = nn.PixelUnshuffle(shrink)
-        frame_channels = 3 * shrink**2
         self.branches = nn.ModuleDict()
         if "qe" in branches:
             self.branches["qe"] = STDF(
@@ -91,28 +92,20 @@ class PEN(nn.Module):
                 fused=fused,
                 quality_channels=quality_channels,
                 layers=quality_layers,
-                frame_groups=3,
+                frame_groups=frame_groups,
                 aligned=aligned,
             )
             zero_(self.branches["qe"].quality[-1])
         if "tsa" in branches:
             self.branches["tsa"] = TSABranch(frame_channels, channels, extract, reconstruct, groups, aligned=aligned)
-        self.enlarge = nn.PixelShuffle(shrink)
 
-    def forward(self, window: Tensor) -> Tensor:
-        return window[:, CENTRE] + self.residual(window)
-
-    def residual(self, window: Tensor) -> Tensor:
-        """What is added to the middle frame, float32 ``[B, 3, H, W]``: the mean of what the branches would add."""
-        height, width = window.shape[-2:]
-        frames = self.shrink(pad_to_multiple(window.flatten(0, 1), self.multiple)).unflatten(0, window.shape[:2])
-        residuals = [self.enlarge(branch.residual(frames)) for branch in self.branches.values()]
-        return torch.stack(residuals).mean(dim=0)[..., :height, :width]
+    def forward(self, frames: Tensor) -> Tensor:
+        return torch.stack([branch.residual(frames) for branch in self.branches.values()]).mean(dim=0)
 
     def flows(self) -> list[Tensor]:
         """Where the last forward looked, ``[B·3, 2, h, w]`` each in pixels (x, y) of their size, frames in order.
 
-        STDF's mean over colours and taps, then PCD's pyramid, finest level first. Empty when not aligned.
+        STDF's mean over groups and taps, then PCD's pyramid, finest level first. Empty when not aligned.
         """
         found: list[Tensor] = []
         if not self.aligned:
@@ -124,11 +117,44 @@ class PEN(nn.Module):
         return found
 
 
-def build(preset: str) -> PEN:
-    """PEN at ``preset``; SettingError for an unknown one."""
+class PEN(nn.Module):
+    """Parallel Enhancement Network: ``[B, 3, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
+
+    The name is that of the team's repository. The window is (peak frame, frame to restore, peak frame); each branch of
+    the core enhances the frame, each colour of each frame an offset group, and the output is the mean of the two.
+    ``sizes`` and switches go to PENCore. The untrained network is the identity.
+    """
+
+    def __init__(self, channels: int = 64, **sizes) -> None:
+        super().__init__()
+        self.core = PENCore(3, channels, **sizes)
+
+    def forward(self, window: Tensor) -> Tensor:
+        height, width = window.shape[-2:]
+        padded = pad_to_multiple(window.flatten(0, 1), MULTIPLE).unflatten(0, window.shape[:2])
+        return window[:, CENTRE] + self.core(padded)[..., :height, :width]
+
+
+def build(preset: str) -> nn.Module:
+    """PEN at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return PEN()
-    return PEN(32, shrink=2)
+    return OnBRNet(course_core(), CHANNELS, CHANNELS)
+
+
+def course_core(**ablation) -> PENCore:
+    """The core at `course`; ``ablation`` goes to PENCore."""
+    core = PENCore(
+        CHANNELS, CHANNELS, extract=1, reconstruct=2, fused=48, quality_channels=32, frame_groups=1, **ablation
+    )
+    for name, branch in core.branches.items():
+        # What comes behind the core starts at zero: were these zero as well, nothing would ever learn.
+        keep_variance_(branch.quality if name == "qe" else branch.last)
+        if name == "tsa":
+            for part in (branch.first, branch.pyramid, branch.align, branch.fuse.fuse):
+                if part is not None:
+                    keep_variance_(part)
+    return core
 
 
 METHOD = Method(
@@ -176,8 +202,8 @@ METHOD = Method(
     departures=(
         "§4.15 takes peak frames by their PSNR against the raw frames, which a decoder does not have. Here peaks are "
         "told by the QPs in the bitstream, in training and at test alike. In the team's code the peaks of the test "
-        "clips come from BRISQUE, a score without reference, and that file takes its maxima, although a higher "
-        "score means a worse frame.",
+        "clips come from BRISQUE, a score without reference, and that file takes its maxima, although a higher score "
+        "means a worse frame.",
         "A stream of Track 3 has peaks by QP where it has B frames: the I and P frames between them. Where no QP "
         "stands out, the adjacent frames stand in.",
         "The team's labels make the first and the last frame of a clip peaks and put one between two peaks that are "
@@ -192,7 +218,9 @@ METHOD = Method(
         "STDF's inputs stand frame by frame and not colour by colour, so that each frame's offsets lie together; the "
         "last convolution of each branch and STDF's offsets start at zero, where the team's code leaves PyTorch's "
         "random ones. The untrained network is the identity.",
-        "Course preset: both branches work at half the frame's size behind a pixel-unshuffle, the four pixels of a "
-        "colour moving together, and the TSA branch has 32 channels instead of 64. All else is the paper's.",
+        "Course preset: both branches work on features of 32 channels at half the frame's size and stand inside "
+        "BRNet: its trained head makes each frame's features, the mean of what the branches give joins the middle "
+        "frame's, and BRNet's trained body and tail make the picture. All channels of a frame move together in the QE "
+        "branch.",
     ),
 )

@@ -154,20 +154,20 @@ METHOD = Method(
         "epoch_59_loss_0.0004752: as a squared error that is 33.2 dB, about what Table 1 reports (31.78), while "
         "absolute errors are tens of times larger. Adam at 1e-4 for 300,000 steps on batches of 16 crops of 128×128 "
         "is ours.",
-        "The published self-ensemble takes the mean of four flipped copies at each of two turns, and then divides "
-        "the sum of the two means by four instead of two: the frames that come out are half as bright. Ours divides "
-        "by what was summed. That code has eight copies; Table 4 and §4.9 say six, both flips and three turns, which "
-        "is our ensemble of six.",
+        "The published self-ensemble takes the mean of four flipped copies at each of two turns, and then divides the "
+        "sum of the two means by four instead of two: the frames that come out are half as bright. Ours divides by "
+        "what was summed. That code has eight copies; Table 4 and §4.9 say six, both flips and three turns, which is "
+        "our ensemble of six.",
         "Beyond the ends of a clip the edge frame repeats. The team's test code mirrors the window at the first and "
         "the last frame, and for the last frame but two it repeats the frame after it instead of the last.",
         "The team's test code cuts values off to whole numbers when it writes frames; ours rounds.",
         "All frames of a window are aligned as one batch. The team's code aligns one after the other, with the same "
         "result.",
         "The team also trained on SJTU's sequences (Table 4); the recipes have the challenge's kind of data alone.",
-        "Residual blocks start near the identity and the last convolution at zero, so that the untrained network "
-        "is the identity; the team's code leaves PyTorch's defaults.",
-        "Course preset: alignment and fusion stand inside BRNet, whose trained head makes each frame's features at half "
-        "the frame's size (the team's have its full size), and whose trained body and tail make the picture; 32 "
+        "Residual blocks start near the identity and the last convolution at zero, so that the untrained network is "
+        "the identity; the team's code leaves PyTorch's defaults.",
+        "Course preset: alignment and fusion stand inside BRNet, whose trained head makes each frame's features at "
+        "half the frame's size (the team's have its full size), and whose trained body and tail make the picture; 32 "
         "channels instead of 128, 2 residual blocks behind the fusion instead of 16, one instead of 4 at each stop of "
         "the offset network, 4 offset groups instead of 8.",
     ),
