@@ -131,7 +131,8 @@ class EnhanceReport:
     network_seconds: float
 
 
-def _like_a_stream(pattern: Sequence[int], slices: str) -> tuple[FrameInfo, ...]:
+def like_a_stream(pattern: Sequence[int], slices: str) -> tuple[FrameInfo, ...]:
+    """Forty frames whose QPs and slice types repeat ``pattern`` and ``slices``: to ask a policy about."""
     return tuple(FrameInfo(t, slices[t % len(slices)], pattern[t % len(pattern)], 1) for t in range(40))
 
 
@@ -139,8 +140,8 @@ def reads_the_bitstream(method: Method) -> bool:
     """Whether the method's windows depend on QPs or slice types: its policy is asked about two streams."""
     if method.kind == "recurrent":
         return False
-    one = _like_a_stream((36, 45, 44, 45), "IPPPPPPPPP")
-    other = _like_a_stream((45, 44, 45, 40, 44, 38), "IBPB")
+    one = like_a_stream((36, 45, 44, 45), "IPPPPPPPPP")
+    other = like_a_stream((45, 44, 45, 40, 44, 38), "IBPB")
     return any(method.policy(one, t) != method.policy(other, t) for t in range(len(one)))
 
 

@@ -89,3 +89,13 @@ def test_a_benchmark_or_an_option_that_does_not_exist_is_an_error():
         bench.run("import", method="arcnn")
     with pytest.raises(SettingError, match="unknown method 'nosuch'"):
         bench.run("training", method="nosuch")
+
+
+def test_networks_are_counted_without_computing_and_timed():
+    names = ("paper_parameters", "paper_gflop", "course_parameters", "course_gflop", "course_ms")
+    found = figures("methods", "threads", "precision", *(f"arcnn_{name}" for name in names), method="arcnn", rounds=1)
+    assert found["arcnn_paper_parameters"] == 117_731
+    # 9×9 from 3 to 64 channels, 7×7 to 32, 1×1 to 16, 5×5 to 3, twice for each of 960×536 pixels.
+    operations = 2 * 960 * 536 * (81 * 3 * 64 + 49 * 64 * 32 + 32 * 16 + 25 * 16 * 3)
+    assert found["arcnn_paper_gflop"] == pytest.approx(operations / 1e9, abs=0.01)
+    assert 0 < found["arcnn_course_gflop"] < found["arcnn_paper_gflop"] and found["arcnn_course_ms"] > 0

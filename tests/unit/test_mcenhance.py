@@ -106,11 +106,11 @@ def test_flows_are_in_the_windows_order_and_of_their_levels_sizes():
         levels[1].align.conv_offset.bias[:36] = torch.tensor((0.5, -2.0)).repeat(18)
         network(torch.rand(2, 3, 3, 16, 24))
     flows = network.flows()
-    assert [flow.shape for flow in flows] == [(6, 2, 16, 24), (6, 2, 16, 24), (6, 2, 8, 12), (6, 2, 4, 6)]
+    assert [flow.shape for flow in flows] == [(6, 2, 16, 24), (6, 2, 4, 6), (6, 2, 8, 12), (6, 2, 16, 24)]
     of_fusion = flows[0].unflatten(0, (2, 3))
     assert (of_fusion[:, :2] == 0).all()
     assert of_fusion[1, 2, :, 5, 5].tolist() == pytest.approx([3.0, -1.0])
-    assert flows[2][4, :, 2, 3].tolist() == [-2.0, 0.5] and (flows[1] == 0).all()
+    assert flows[2][4, :, 2, 3].tolist() == [-2.0, 0.5] and (flows[3] == 0).all()
 
 
 def test_flows_of_the_tsa_branch_belong_to_their_frames():

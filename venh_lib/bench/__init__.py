@@ -12,6 +12,7 @@ from venh_lib.bench.clips import any_frame, compression, import_time
 from venh_lib.bench.deformable import deform
 from venh_lib.bench.enhancing import inference
 from venh_lib.bench.loading import training
+from venh_lib.bench.networks import methods
 from venh_lib.bench.timing import Figures
 from venh_lib.errors import SettingError
 
@@ -22,6 +23,7 @@ BENCHES: dict[str, Callable[..., Figures]] = {
     "training": training,
     "deform": deform,
     "inference": inference,
+    "methods": methods,
 }
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import TSAFusion
-from venh_lib.blocks.deformable import flow_of_offsets, keep_variance_
+from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import rectified, residual_blocks, same_conv, zero_
 from venh_lib.blocks.stdf import STDF
@@ -105,7 +105,7 @@ class PENCore(nn.Module):
     def flows(self) -> list[Tensor]:
         """Where the last forward looked, ``[B·3, 2, h, w]`` each in pixels (x, y) of their size, frames in order.
 
-        STDF's mean over groups and taps, then PCD's pyramid, finest level first. Empty when not aligned.
+        STDF's mean over groups and taps, then PCD's pyramid, coarsest level first. Empty when not aligned.
         """
         found: list[Tensor] = []
         if not self.aligned:
@@ -113,7 +113,7 @@ class PENCore(nn.Module):
         if "qe" in self.branches:
             found.append(self.branches["qe"].fusion.flows().flatten(0, 1))
         if "tsa" in self.branches:
-            found += [flow_of_offsets(level.align.offsets) for level in self.branches["tsa"].align.levels]
+            found += self.branches["tsa"].align.flows()
         return found
 
 

@@ -1,0 +1,205 @@
+"""A team's network inside BRNet: it starts as BRNet, hears every frame, and is taught the true motion."""
+
+import pytest
+import torch
+from torch import nn
+
+from venh_lib.blocks.deformable import DeformConv
+from venh_lib.blocks.flow import warp
+from venh_lib.losses import L1
+from venh_lib.methods import gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, ntu_slab
+from venh_lib.methods.on_brnet import SINGLE, TAUGHT_SHARE, TEACHING, OnBRNet, RecurrentOnBRNet
+
+WINDOWS = {"mt_maxclear": 5, "gogoing": 7, "nju_vision": 7, "mcenhance": 3, "noahtcv": 3}
+MODULES = {
+    module.__name__.split(".")[-1]: module
+    for module in (gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, ntu_slab)
+}
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def heard(network: nn.Module) -> nn.Module:
+    """The same network with noise on all that starts at zero."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.requires_grad and not parameter.any():
+                parameter.normal_(std=0.02)
+    return network
+
+
+@pytest.mark.parametrize("slug", [*WINDOWS, "ntu_slab"])
+def test_untrained_it_is_brnet(slug):
+    network = MODULES[slug].build("course").eval()
+    heard(network.single)
+    frames = torch.rand(1, WINDOWS.get(slug, 3), 3, 32, 48)
+    with torch.no_grad():
+        output = network(frames)
+        each = torch.stack([network.single(frames[:, t : t + 1]) for t in range(frames.shape[1])], dim=1)
+    expected = each if slug == "ntu_slab" else each[:, frames.shape[1] // 2]
+    torch.testing.assert_close(output, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("slug", WINDOWS)
+def test_every_frame_is_heard_and_every_parameter_learns(slug):
+    network = heard(MODULES[slug].build("course"))
+    window = torch.rand(1, WINDOWS[slug], 3, 32, 32, requires_grad=True)
+    network(window).square().mean().backward()
+    assert window.grad.abs().sum(dim=(0, 2, 3, 4)).gt(0).all()
+    assert [n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())] == []
+
+
+def test_every_frame_of_a_clip_hears_every_other():
+    network = heard(ntu_slab.build("course"))
+    clip = torch.rand(1, 4, 3, 32, 32, requires_grad=True)
+    for t in (0, 3):
+        (reached,) = torch.autograd.grad(network(clip)[:, t].square().mean(), clip)
+        assert reached.abs().sum(dim=(0, 2, 3, 4)).gt(0).all()
+
+
+@pytest.mark.parametrize("slug", WINDOWS)
+def test_a_first_step_reaches_what_starts_unheard(slug):
+    """Zeros behind zeros would never learn: with the last convolution at zero, its gradient must not be."""
+    network = MODULES[slug].build("course")
+    heard(network.single)
+    network(torch.rand(1, WINDOWS[slug], 3, 32, 32)).square().mean().backward()
+    assert network.leave.weight.grad.any()
+
+
+def test_padding_is_cropped_again():
+    network = heard(OnBRNet(nn.Identity(), 4, 4))
+    network.core = Middle()
+    window = torch.rand(2, 3, 3, 21, 27)
+    assert network(window).shape == (2, 3, 21, 27)
+
+
+class Middle(nn.Module):
+    """A core that hands on the middle frame's features, and says that nothing moved."""
+
+    multiple = 4
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        assert features.shape[-2] % 4 == 0 and features.shape[-1] % 4 == 0
+        self.seen = features.shape
+        return features[:, features.shape[1] // 2]
+
+    def flows(self) -> list[torch.Tensor]:
+        batch, frames, _, height, width = self.seen
+        return [torch.zeros(batch * frames, 2, height, width)]
+
+
+def samples(motion: float) -> dict[str, torch.Tensor]:
+    return {
+        "lq": torch.rand(2, 3, 3, 16, 16),
+        "gt": torch.rand(2, 3, 16, 16),
+        "motion": torch.full((2, 3, 2, 16, 16), motion),
+        "known": torch.ones(2, 3, 16, 16, dtype=torch.bool),
+    }
+
+
+def test_the_true_motion_is_taught_in_pixels_of_the_frame_and_less_and_less():
+    network = OnBRNet(Middle(), 4, 4)
+    given = samples(3.0)
+    plain = L1()(network(given["lq"]), given["gt"])
+    off = 3.0 * 2**0.5
+
+    def loss(step: int) -> float:
+        return network.training_loss(given, step, 100, L1()).item()
+
+    assert loss(0) == pytest.approx((plain + TEACHING * off).item(), rel=1e-4)
+    half = int(50 * TAUGHT_SHARE)
+    assert loss(half) == pytest.approx((plain + TEACHING * off / 2).item(), rel=1e-4)
+    assert loss(int(100 * TAUGHT_SHARE) + 1) == pytest.approx(plain.item(), rel=1e-5)
+    del given["motion"]
+    assert loss(0) == pytest.approx(plain.item(), rel=1e-5)
+
+
+def test_a_core_may_have_losses_of_its_own():
+    network = OnBRNet(Middle(), 4, 4)
+    network.core.penalty = lambda progress: torch.tensor(1.0 - progress)
+    given = samples(0.0)
+    plain = L1()(network(given["lq"]), given["gt"])
+    assert network.training_loss(given, 25, 100, L1()).item() == pytest.approx(plain.item() + 0.75, rel=1e-4)
+
+
+@pytest.mark.parametrize("slug", WINDOWS)
+def test_flows_are_one_for_each_frame_of_each_window(slug):
+    network = MODULES[slug].build("course")
+    with torch.no_grad():
+        network(torch.rand(2, WINDOWS[slug], 3, 32, 48))
+    flows = network.core.flows()
+    assert flows and all(flow.shape[:2] == (2 * WINDOWS[slug], 2) for flow in flows)
+    assert all(32 % flow.shape[2] == 0 and 48 / flow.shape[3] == 32 / flow.shape[2] for flow in flows)
+
+
+# Gogoing's alignment is MT.MaxClear's.
+@pytest.mark.parametrize("slug", sorted(set(WINDOWS) - {"gogoing"}))
+def test_offsets_learn_a_known_motion(slug):
+    """Some steps on one moving texture: the offsets' error falls well below that of none."""
+    network = MODULES[slug].build("course")
+    torch.manual_seed(1)
+    texture = nn.functional.avg_pool2d(torch.rand(1, 3, 56, 56), 5, stride=1, padding=2)
+    texture = (texture - texture.mean()) * 3 + 0.5
+    count = WINDOWS[slug]
+    shifts = [2 * (t - count // 2) for t in range(count)]
+    window = torch.stack([texture[..., 8:40, 12 - s : 44 - s] for s in shifts], dim=1)
+    motion = torch.tensor([[float(s), 0.0] for s in shifts])[None, :, :, None, None].expand(1, count, 2, 32, 32)
+    known = torch.ones(1, count, 32, 32, dtype=torch.bool)
+    # The content of the middle frame lies s pixels further right in the frame of shift s.
+    assert torch.allclose(warp(window[:, -1], motion[:, -1])[..., :24], window[:, count // 2][..., :24], atol=1e-5)
+    optimiser = torch.optim.Adam(network.core.parameters(), lr=2e-3)
+
+    def error() -> torch.Tensor:
+        network(window)
+        flow = network.core.flows()[-1]
+        scale = 32 // flow.shape[-1]
+        return (scale * flow - motion[0, :, :, :1, :1]).norm(dim=1)[..., 2:-2, 2:-2].mean()
+
+    before = error().item()
+    for _ in range(30):
+        loss = network.training_loss({"lq": window, "gt": texture[..., 8:40, 12:44], "motion": motion, "known": known},
+                                     0, 100, L1())  # fmt: skip
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    with torch.no_grad():
+        assert error().item() < 0.75 * before
+
+
+def test_recurrent_flows_have_the_features_size_and_pixels():
+    network = RecurrentOnBRNet(ntu_slab.course_core(), ntu_slab.CHANNELS, ntu_slab.CHANNELS).eval()
+
+    class Onwards(nn.Module):
+        def forward(self, frame: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            return torch.ones(len(frame), 2, *frame.shape[-2:])
+
+    network.flow = Onwards()
+    there, back = network.flows(torch.rand(1, 3, 3, 32, 48))
+    assert [flow.shape for flow in there + back] == [(1, 2, 16, 24)] * 4
+    assert all((flow == 2).all() for flow in there + back)
+
+
+def test_a_clip_of_one_frame_and_odd_sides():
+    network = heard(ntu_slab.build("course")).eval()
+    with torch.no_grad():
+        assert network(torch.rand(2, 1, 3, 21, 27)).shape == (2, 1, 3, 21, 27)
+
+
+def test_ablations_leave_the_path_out():
+    twins = mt_maxclear.METHOD.ablations
+    apart = twins["no alignment"]()
+    assert not any(isinstance(module, DeformConv) for module in apart.modules())
+    assert hasattr(mt_maxclear.build("course").core, "penalty")
+    assert not hasattr(twins["no offset losses"]().core, "penalty")
+
+
+def test_brnet_inside_has_the_prefix_that_recipes_name():
+    network = mt_maxclear.build("course")
+    names = [name for name, _ in network.named_parameters()]
+    assert any(name.startswith(SINGLE) for name in names)
+    recipe = mt_maxclear.METHOD.recipe(1, "course")
+    for name, parameter in network.named_parameters():
+        assert parameter.requires_grad == (not name.startswith(recipe.frozen)), name
