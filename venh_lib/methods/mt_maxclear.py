@@ -66,7 +66,7 @@ def _course(steps: int, **changes) -> Recipe:
     settings = {
         "steps": steps, "batch": 8, "crop": 96, "loss": Charbonnier(), "learning_rate": 1e-3, "preset": "course",
         "warmup": 100, "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4,
-        "motion": True, "start": ((SINGLE, "ivp_tencent"),), "rates": ((SINGLE, 0.3, 0),), "frozen": FROZEN,
+        "motion": True, "start": ((SINGLE, "ivp_tencent", 1),), "rates": ((SINGLE, 0.3, 0),), "frozen": FROZEN,
         "validate_every": 500,
     }  # fmt: skip
     return Recipe(**(settings | changes))

@@ -8,13 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from venh_lib import references
+from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import SecondOrderPropagation, neighbour_flows
 from venh_lib.blocks.published import renamed
 from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv
 from venh_lib.blocks.spynet import SpyNet
-from venh_lib.methods.method import check_preset
-from venh_lib.methods.on_brnet import RecurrentOnBRNet
+from venh_lib.losses import Charbonnier
+from venh_lib.methods.method import Method, check_preset
+from venh_lib.methods.on_brnet import FLOW, FROZEN, SINGLE, RecurrentOnBRNet
+from venh_lib.recipes import Cosine, Recipe
 
 # Features live at a quarter of the frame's height and width.
 REDUCTION = 4
@@ -112,7 +116,12 @@ def build(preset: str) -> nn.Module:
 
 def course_core(**ablation: bool) -> GridPropagation:
     """The propagation at `course`; ``ablation`` goes to GridPropagation."""
-    return GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
+    core = GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
+    for branch in core.branches.values():
+        for part in (branch.align, branch.refine[0]):
+            keep_variance_(part)
+    keep_variance_(core.reconstruct[0])
+    return core
 
 
 # Names in the published checkpoints (mmagic's, and BasicSR's mirror of it), and here.
@@ -136,3 +145,68 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     team's network; a file of another network fails there.
     """
     return renamed(state, _RENAMES)
+
+
+def _course(steps: int, **changes) -> Recipe:
+    settings = {
+        "steps": steps, "batch": 2, "crop": 96, "frames": 9, "loss": Charbonnier(), "learning_rate": 1e-3,
+        "preset": "course", "warmup": 100, "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3,
+        "film": 0.4, "start": ((SINGLE, "ivp_tencent", 1), (FLOW, "spynet", 1)), "frozen": FROZEN,
+        "rates": ((SINGLE, 0.3, 0), (FLOW, 0.1, steps // 4)), "validate_every": 500,
+    }  # fmt: skip
+    return Recipe(**(settings | changes))
+
+
+METHOD = Method(
+    slug="ntu_slab",
+    team="NTU-SLab",
+    title="BasicVSR++",
+    tracks=(1, 3),
+    sections=("§4.2", "Figure 2", "Tables 1, 3 and 4"),
+    kind="recurrent",
+    build=build,
+    # A recurrent network takes its frames in order; no policy chooses any.
+    policy=references.centre_only,
+    recipes={
+        **{
+            (track, "smoke"): _course(
+                6, frames=3, crop=64, warmup=2, ema=None, clips=8, film=None, start=(), validate_every=6,
+                checkpoint_every=3,
+            )
+            for track in (1, 3)
+        },
+        (1, "course"): _course(4_000),
+        (1, "ablation"): _course(800),
+        **{
+            # §4.2: Charbonnier, 256×256 crops, flips and turns. Adam at 1e-4 with a cosine, SpyNet at a quarter of the
+            # rate and frozen for 5,000 steps, 30 frames, batches of 8 and 300,000 steps are those of the public code.
+            (track, "paper"): Recipe(
+                steps=300_000, batch=8, crop=256, frames=30, loss=Charbonnier(1e-6), learning_rate=1e-4,
+                preset="paper", betas=(0.9, 0.99), schedule=Cosine(1e-3), ema=None, colour=False, clips=200,
+                checkpoint_every=1_000, rates=((FLOW, 0.25, 5_000),), start=((FLOW, "spynet", 1),),
+            )
+            for track in (1, 3)
+        },
+    },
+    departures=(
+        "The team starts Track 1 from a model for super-resolution and the other tracks from Track 1's; the paper "
+        "recipes start from SpyNet alone, which is ours, trained on the true motion of synthesised clips.",
+        "The team's test takes the mean of eight flips and turns; the shipped network is one, and `venh enhance "
+        "--ensemble 8` takes that mean.",
+        "The team's code asks for frames of 256×256 or more, since its flow sees a quarter of that; here SpyNet "
+        "resizes what it gets to multiples of 32, and frames from 64×64 are taken.",
+        "Course preset: the propagation, 32 channels with two residual blocks a branch and 8 offset groups, stands "
+        "inside BRNet: its trained head makes each frame's features at half the frame's size (the team's have a "
+        "quarter), what was gathered joins them, and BRNet's trained body and tail make the pictures. All four "
+        "branches, the second order and the flow-guided alignment are kept.",
+        "Course preset: flow is estimated on frames of a quarter of the size, as the team's is, and enlarged to the "
+        "features' size.",
+        "Course recipe: warm-up and a cosine, nine frames of 96×96 from places that lost much, moving average of the "
+        "weights, clipped gradients, colour augmentation; SpyNet learns late and slowly.",
+        "Track 2, with perceptual and adversarial losses, is not here yet.",
+    ),
+    least_size=64,
+    ablations={
+        "first order": lambda: RecurrentOnBRNet(course_core(second_order=False), CHANNELS, CHANNELS),
+    },
+)

@@ -25,7 +25,7 @@ from venh_lib.methods import ivp_tencent
 # Weight of the error of the offsets from the true motion, in pixels, beside the restoration loss; it falls to zero
 # over this share of the steps, after which only restoration shapes the offsets (both ours).
 TEACHING, TAUGHT_SHARE = 0.02, 0.7
-SINGLE = "single."
+SINGLE, FLOW = "single.", "flow."
 FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 
 
