@@ -7,34 +7,38 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from venh_lib import references
 from venh_lib.bitstream import FrameInfo
-from venh_lib.blocks.flow import DETAIL_GAIN, upsample_flow
-from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.deformable import keep_variance_
+from venh_lib.blocks.flow import DETAIL_GAIN
 from venh_lib.blocks.residual import he_, same_conv, zero_
 from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.recipes import Constant, Recipe
+from venh_lib.methods.on_brnet import FROZEN, SINGLE, OnBRNet
+from venh_lib.recipes import Constant, Cosine, Recipe
 
 PER_SIDE = 4
 FRAMES = 2 * PER_SIDE + 1
+# At `course`: features of each frame that STDF fuses, and behind it.
+FRAME_CHANNELS, CHANNELS = 16, 32
 
 
-class SMGFBranch(nn.Module):
-    """One of SMGF's two models: ``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
+class SMGFCore(nn.Module):
+    """What one of SMGF's two models makes of a window: ``[B, N, C, h, w]`` to features ``[B, channels, h, w]``.
 
-    STDF fuses the frames into ``fused`` features, a stack of ``blocks`` blocks of ``channels → wide → channels``
-    enhances them, and frame ``N // 2`` is added. ``shrink`` puts all of it behind a pixel-unshuffle.
-    ``aligned=False`` holds STDF's offsets at zero. The tail starts at zero: untrained, the frame comes back.
+    C are a frame's three colours, or features. STDF fuses the frames into ``fused`` features, and a stack of ``blocks``
+    blocks of ``channels → wide → channels`` enhances them. ``aligned=False`` holds STDF's offsets at zero.
     """
+
+    multiple = 1
 
     def __init__(
         self,
         frames: int = FRAMES,
+        frame_channels: int = 3,
         *,
         offset_channels: int = 64,
         levels: int = 3,
@@ -43,18 +47,37 @@ class SMGFBranch(nn.Module):
         wide: int = 256,
         blocks: int = 96,
         reduction: int = 16,
-        shrink: int = 1,
         aligned: bool = True,
     ) -> None:
         super().__init__()
-        self.shrink = shrink
-        colours = 3 * shrink**2
+        self.channels = channels
         self.fusion = SpatioTemporalFusion(
-            frames, colours, fused, channels=offset_channels, levels=levels, aligned=aligned
+            frames, frame_channels, fused, channels=offset_channels, levels=levels, aligned=aligned
         )
         self.head = NormedConv(fused, channels)
         self.body = nn.Sequential(*(AdaptiveWideBlock(channels, wide, reduction) for _ in range(blocks)))
-        self.tail = NormedConv(channels, colours)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.body(self.head(self.fusion(frames)))
+
+    def flows(self) -> list[Tensor]:
+        """Where STDF's last forward read each frame: ``[B·N, 2, h, w]`` in pixels (x, y), the mean over the taps.
+
+        While training it has its graph: a loss on it costs no second pass.
+        """
+        return [self.fusion.flows().flatten(0, 1)]
+
+
+class SMGFModel(nn.Module):
+    """One of SMGF's two models: ``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
+
+    ``sizes`` and the switch go to SMGFCore. The tail starts at zero: untrained, frame ``N // 2`` comes back.
+    """
+
+    def __init__(self, **sizes: Any) -> None:
+        super().__init__()
+        self.core = SMGFCore(**sizes)
+        self.tail = NormedConv(self.core.channels, 3)
         nn.init.zeros_(self.tail.gain)
 
     def forward(self, window: Tensor) -> Tensor:
@@ -62,27 +85,7 @@ class SMGFBranch(nn.Module):
 
     def residual(self, window: Tensor) -> Tensor:
         """What is added to the centre frame, ``[B, 3, H, W]``, float32."""
-        height, width = window.shape[-2:]
-        features = self.body(self.head(self._fused(window)))
-        return functional.pixel_shuffle(self.tail(features), self.shrink)[..., :height, :width].float()
-
-    def offsets_of_frames(self, window: Tensor) -> Tensor:
-        """Where STDF reads each frame: ``[B, N, 2, H, W]`` in pixels (x, y), the mean over the kernel's taps."""
-        height, width = window.shape[-2:]
-        self._fused(window)
-        return self.flows()[..., :height, :width]
-
-    def flows(self) -> Tensor:
-        """``offsets_of_frames`` of the last forward, at sides that are multiples of ``shrink``.
-
-        While training they have their graph: a loss on them costs no second pass.
-        """
-        flows = self.fusion.flows()
-        return upsample_flow(flows.flatten(0, 1), self.shrink).unflatten(0, flows.shape[:2])
-
-    def _fused(self, window: Tensor) -> Tensor:
-        frames = pad_to_multiple(window.flatten(0, 1), self.shrink)
-        return self.fusion(functional.pixel_unshuffle(frames, self.shrink).unflatten(0, window.shape[:2]))
+        return self.tail(self.core(window)).float()
 
 
 class Gate(nn.Module):
@@ -111,15 +114,13 @@ class SMGF(nn.Module):
     """Spatiotemporal model with gated fusion: ``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
 
     Two models of one architecture that were trained on different data, and per pixel a mask between what they
-    predict (§4.1, Figure 1a, Eq. 2). ``gated=False`` takes their mean. ``branch``: the sizes of both models and the
-    switch ``aligned``, as ``SMGFBranch`` names them.
+    predict (§4.1, Figure 1a, Eq. 2). Each has ``residual(window)``, what it adds to the centre frame. Without a
+    ``gate`` their mean is taken.
     """
 
-    def __init__(self, *, gate_channels: int = 64, gate_layers: int = 4, gated: bool = True, **branch: Any) -> None:
+    def __init__(self, first: nn.Module, second: nn.Module, gate: Gate | None) -> None:
         super().__init__()
-        self.first = SMGFBranch(**branch)
-        self.second = SMGFBranch(**branch)
-        self.gate = Gate(gate_channels, gate_layers) if gated else None
+        self.first, self.second, self.gate = first, second, gate
 
     def forward(self, window: Tensor) -> Tensor:
         return window[:, window.shape[1] // 2] + self.residual(window)
@@ -137,35 +138,33 @@ class SMGF(nn.Module):
         """The share of the first model in each pixel, ``[B, 1, H, W]`` in 0–1."""
         return self._mask(window, self.first.residual(window), self.second.residual(window))
 
-    def offsets_of_frames(self, window: Tensor) -> Tensor:
-        """Where the first model's STDF reads each frame: ``[B, N, 2, H, W]`` in pixels (x, y)."""
-        return self.first.offsets_of_frames(window)
-
     def _mask(self, window: Tensor, first: Tensor, second: Tensor) -> Tensor:
         if self.gate is None:
             return torch.full_like(first[:, :1], 0.5)
         return self.gate(window[:, window.shape[1] // 2], first, second)
 
 
-# Sizes of a model; at paper those of the report, which are SMGFBranch's defaults.
-_SIZES: dict[str, dict[str, int]] = {
-    "paper": {},
-    "course": {
-        "offset_channels": 32, "fused": 32, "channels": 32, "wide": 128, "blocks": 5, "reduction": 8, "shrink": 2
-    },
-}  # fmt: skip
-
-
 def build(preset: str) -> SMGF:
     """SMGF at ``preset``; SettingError for an unknown one."""
+    gate = Gate(64 if check_preset(preset) == "paper" else 16, layers=4)
+    return SMGF(build_model(preset), build_model(preset), gate)
+
+
+def build_model(preset: str) -> nn.Module:
+    """One model of SMGF at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
-        return SMGF(**_SIZES[preset])
-    return SMGF(gate_channels=16, **_SIZES[preset])
+        return SMGFModel()
+    return OnBRNet(course_core(), FRAME_CHANNELS, CHANNELS)
 
 
-def build_branch(preset: str) -> SMGFBranch:
-    """One model of SMGF at ``preset``; SettingError for an unknown one."""
-    return SMGFBranch(**_SIZES[check_preset(preset)])
+def course_core(**ablation: bool) -> SMGFCore:
+    """The core at `course`; ``ablation`` goes to SMGFCore."""
+    core = SMGFCore(
+        FRAMES, FRAME_CHANNELS, offset_channels=32, fused=CHANNELS, channels=CHANNELS, wide=128, blocks=3, reduction=8,
+        **ablation,
+    )  # fmt: skip
+    keep_variance_(core.fusion, slope=0.0)
+    return core
 
 
 def candidates(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
@@ -181,6 +180,8 @@ POLICY = references.SMGFProposal(PER_SIDE, candidates)
 
 # §4.1 names the terms and prints no weights.
 _LOSS = Weighted(((1.0, L1()), (1.0, FFT()), (1.0, Gradient())))
+_MODELS = ("first.", "second.")
+_BOTH = (("first.", "bilibili_first"), ("second.", "bilibili_second"))
 
 
 def _smoke() -> Recipe:
@@ -188,6 +189,14 @@ def _smoke() -> Recipe:
         steps=20, batch=2, crop=48, loss=_LOSS, learning_rate=5e-4, preset="course", warmup=5, ema=None,
         clip_norm=0.5, clips=8, validate_every=10, checkpoint_every=10,
     )  # fmt: skip
+
+
+def _course(steps: int, **changes) -> Recipe:
+    settings = {
+        "batch": 8, "crop": 96, "loss": _LOSS, "learning_rate": 1e-3, "preset": "course", "warmup": 100,
+        "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3, "validate_every": 500,
+    }  # fmt: skip
+    return Recipe(steps=steps, **(settings | changes))
 
 
 def _paper(steps: int = 300_000, **changes) -> Recipe:
@@ -199,8 +208,6 @@ def _paper(steps: int = 300_000, **changes) -> Recipe:
     return Recipe(steps=steps, **(settings | changes))
 
 
-_MODELS = ("first.", "second.")
-
 METHOD = Method(
     slug="bilibili",
     team="BILIBILI AI & FDU",
@@ -211,24 +218,19 @@ METHOD = Method(
     build=build,
     policy=POLICY,
     recipes={
-        (track, scale): recipe
-        for track in (1, 3)
-        for scale, recipe in (
-            ("smoke", _smoke()),
-            # The models are trained first, each on data of its own; then the gate alone. Its number of steps is ours.
-            (
-                "paper",
-                _paper(30_000, start=(("first.", "bilibili_first"), ("second.", "bilibili_second")), frozen=_MODELS),
-            ),
-        )
+        **{(track, "smoke"): _smoke() for track in (1, 3)},
+        # The models are trained first, each on data of its own; then the gate alone. Its numbers of steps are ours.
+        **{(track, "course"): _course(600, film=0.5, start=_BOTH, frozen=_MODELS) for track in (1, 3)},
+        **{(track, "paper"): _paper(30_000, start=_BOTH, frozen=_MODELS) for track in (1, 3)},
     },
     departures=(
         '"The channels of the feature map and block in the QE module are 128 and 96" is read as 128 fused features '
         "that enter the QE module and 96 blocks, since the channels of a block are printed beside it as 64, 256, 64; "
         "both are settings.",
         "The width of STDF's offset network is not printed: 64 channels, and three levels as in STDF's public code.",
-        "The three colours of a frame share their offsets and masks, as they move together. STDF is published for luma "
-        "alone, where there is one set a frame; its public code gives each colour of each frame a set of its own.",
+        "The three colours of a frame share their offsets and masks, as they move together. STDF is published for "
+        "luma alone, where there is one set a frame; its public code gives each colour of each frame a set of its "
+        "own.",
         "The convolution that predicts offsets and masks starts at zero, so that all reading starts at the regular "
         "places; STDF's public code starts it at random.",
         "Convolutions of the QE module carry weight normalisation as in WDSR's code, with the start of He et al.; the "
@@ -243,36 +245,44 @@ METHOD = Method(
         "BiliTube4k, on which the second model was trained, is not public: its paper recipe sees LDV with changed "
         "colours, and of three places drawn the one that lost most.",
         "§4.1 does not say how the gate was trained: the paper recipe trains it alone, the two models frozen.",
-        "§4.1 fine-tunes the models of Track 1 for Track 3; a recipe starts from checkpoints of its own track, so "
-        "those of Track 3 train as long as those of Track 1. In both the weights that do best on the validation clips "
-        "are kept, which is what early stopping does.",
-        "Course preset: all of a model stands behind a pixel-unshuffle by two, so that frames of half the size with "
-        "four times the channels are fused and an offset of one is two pixels of the frame; at full size a frame of "
-        "416×240 took five times as long. 32 channels in the offset network, 32 fused features, 5 blocks of "
+        "§4.1 stops early: of each training the weights that do best on the validation clips are kept.",
+        "Course preset: each model stands inside BRNet: its trained head makes each frame's features at half the "
+        "frame's size, of which STDF sees 16, what the blocks make of the fused ones joins the centre's, and BRNet's "
+        "trained body and tail make the picture. 32 channels in the offset network, 32 fused features, 3 blocks of "
         "32, 128, 32, and 16 channels in the gate.",
+        "Course recipes: the first model learns from clips synthesised from photos, the second from shots of a film, "
+        "in the place of BiliTube4k; STDF's offsets are first taught the true motion of the synthesised clips.",
     ),
 )
 
 
-def _model(name: str, **changes) -> Method:
-    """One of the two models as a part that SMGF starts from; ``changes`` to the paper recipe tell the two apart."""
+def _model(name: str, film: float, **changes) -> Method:
+    """One of the two models as a part that SMGF starts from.
+
+    ``film``, the share of the film in the course recipe, and ``changes`` to the paper recipe tell the two apart.
+    """
+    slug = f"bilibili_{name}"
+    on_brnet = {"film": film, "motion": film < 1, "rates": ((SINGLE, 0.3, 0),), "frozen": FROZEN}
     return Method(
-        slug=f"bilibili_{name}",
+        slug=slug,
         team="",
         title=f"SMGF's {name} model",
         tracks=(),
         sections=("§4.1", "Figure 1"),
         kind="window",
-        build=build_branch,
+        build=build_model,
         policy=POLICY,
         recipes={
-            (track, scale): recipe
-            for track in (1, 3)
-            for scale, recipe in (("smoke", _smoke()), ("paper", _paper(**changes)))
+            **{(track, "smoke"): _smoke() for track in (1, 3)},
+            (1, "course"): _course(3_000, start=((SINGLE, "ivp_tencent"),), **on_brnet),
+            # §4.1: Track 3's models go on from Track 1's.
+            (3, "course"): _course(1_500, start=(("", slug, 1),), **on_brnet),
+            (1, "paper"): _paper(**changes),
+            (3, "paper"): _paper(100_000, start=(("", slug, 1),), **changes),
         },
         departures=METHOD.departures,
     )
 
 
-FIRST = _model("first")
-SECOND = _model("second", colour=True, places=3)
+FIRST = _model("first", film=0.0)
+SECOND = _model("second", film=1.0, colour=True, places=3)

@@ -56,6 +56,10 @@ class OnBRNet(nn.Module):
         own = features.unflatten(0, window.shape[:2])[:, centre]
         return self.single.restored(own + found, window[:, centre])[..., :height, :width]
 
+    def residual(self, window: Tensor) -> Tensor:
+        """What the output differs by from the restored frame, ``[B, 3, H, W]``, float32."""
+        return self(window).float() - window[:, window.shape[1] // 2]
+
     def training_loss(
         self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
