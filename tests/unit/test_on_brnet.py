@@ -170,7 +170,7 @@ def test_offsets_learn_a_known_motion(slug):
 
 
 def test_recurrent_flows_have_the_features_size_and_pixels():
-    network = RecurrentOnBRNet(ntu_slab.course_core(), ntu_slab.CHANNELS, ntu_slab.CHANNELS).eval()
+    network = RecurrentOnBRNet(ntu_slab.course_core(), channels=ntu_slab.CHANNELS).eval()
 
     class Onwards(nn.Module):
         def forward(self, frame: torch.Tensor, other: torch.Tensor) -> torch.Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,30 @@ from venh_lib.blocks.propagation import FirstOrderPropagation, neighbour_flows
 from venh_lib.blocks.published import renamed
 from venh_lib.blocks.residual import rectified, same_conv, zero_
 from venh_lib.blocks.spynet import SpyNet
+
+
+class BidirectionalPropagation(nn.Module):
+    """Features of a clip ``[B, T, C, h, w]`` to what both branches gathered, fused: ``[B, T, channels, h, w]``.
+
+    One branch goes backwards through the clip, one forwards; ``bidirectional=False`` goes forwards alone.
+    """
+
+    def __init__(self, given: int, channels: int, blocks: int, *, bidirectional: bool = True) -> None:
+        super().__init__()
+        self.backwards = FirstOrderPropagation(channels, given, blocks) if bidirectional else None
+        self.forwards = FirstOrderPropagation(channels, given, blocks)
+        self.fuse = same_conv(2 * channels if bidirectional else channels, channels, 1)
+
+    def forward(
+        self, features: Tensor, to_previous: Sequence[Tensor | None], to_next: Sequence[Tensor | None]
+    ) -> Tensor:
+        """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, or None for none."""
+        given = features.unbind(dim=1)
+        gathered = [self.forwards(given, to_previous)]
+        if self.backwards is not None:
+            gathered.insert(0, self.backwards(given[::-1], to_next[::-1])[::-1])
+        fused = [rectified(self.fuse(torch.cat(made, dim=1))) for made in zip(*gathered, strict=True)]
+        return torch.stack(fused, dim=1)
 
 
 class BasicVSR(nn.Module):
@@ -34,9 +58,7 @@ class BasicVSR(nn.Module):
         inside = 3 * reduction**2
         self.flow = SpyNet() if flow else None
         self.shrink = nn.PixelUnshuffle(reduction)
-        self.backwards = FirstOrderPropagation(channels, inside, blocks) if bidirectional else None
-        self.forwards = FirstOrderPropagation(channels, inside, blocks)
-        self.fuse = same_conv(2 * channels if bidirectional else channels, channels, 1)
+        self.core = BidirectionalPropagation(inside, channels, blocks, bidirectional=bidirectional)
         self.last = nn.ModuleList((same_conv(channels, channels), zero_(same_conv(channels, inside))))
         self.enlarge = nn.PixelShuffle(reduction)
 
@@ -48,12 +70,9 @@ class BasicVSR(nn.Module):
         batch, count, _, height, width = frames.shape
         padded = pad_to_multiple(frames.flatten(0, 1), self.reduction)
         to_previous, to_next = self.flows(padded.unflatten(0, (batch, count)))
-        given = self.shrink(padded).unflatten(0, (batch, count)).unbind(dim=1)
-        gathered = [self.forwards(given, to_previous)]
-        if self.backwards is not None:
-            gathered.insert(0, self.backwards(given[::-1], to_next[::-1])[::-1])
-        # A frame at a time: at full size the features of all of them at once would fill the memory.
-        restored = [self.restored(torch.cat(made, dim=1)) for made in zip(*gathered, strict=True)]
+        gathered = self.core(self.shrink(padded).unflatten(0, (batch, count)), to_previous, to_next)
+        # A frame at a time: at full size what the last convolutions make of all at once would fill the memory.
+        restored = [self.restored(features) for features in gathered.unbind(dim=1)]
         return torch.stack(restored, dim=1)[..., :height, :width].float()
 
     def flows(self, frames: Tensor) -> tuple[list[Tensor | None], list[Tensor | None]]:
@@ -69,16 +88,15 @@ class BasicVSR(nn.Module):
         return neighbour_flows(self.flow, small.unflatten(0, frames.shape[:2]))
 
     def restored(self, features: Tensor) -> Tensor:
-        """The residual of one frame: both branches' features ``[B, 2·C, h, w]`` to ``[B, 3, H, W]``."""
-        features = rectified(self.fuse(features))
+        """The residual of one frame: its fused features ``[B, C, h, w]`` to ``[B, 3, H, W]``."""
         return self.enlarge(self.last[1](rectified(self.last[0](features))))
 
 
 # Names in published checkpoints (mmagic's, and BasicSR's mirror of it), and here.
 _RENAMES = (
-    (r"^backward_(?:resblocks|trunk)\.", "backwards.refine."),
-    (r"^forward_(?:resblocks|trunk)\.", "forwards.refine."),
-    (r"^fusion\.", "fuse."),
+    (r"^backward_(?:resblocks|trunk)\.", "core.backwards.refine."),
+    (r"^forward_(?:resblocks|trunk)\.", "core.forwards.refine."),
+    (r"^fusion\.", "core.fuse."),
     (r"^conv_hr\.", "last.0."),
     (r"^conv_last\.", "last.1."),
 )

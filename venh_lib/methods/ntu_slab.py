@@ -37,8 +37,6 @@ class GridPropagation(nn.Module):
     residual blocks fuse all of it. ``second_order=False`` looks at one frame before only.
     """
 
-    multiple = 1
-
     def __init__(
         self, channels: int, blocks: int, reconstruct: int, groups: int = 16, *, second_order: bool = True
     ) -> None:
@@ -111,7 +109,7 @@ def build(preset: str) -> nn.Module:
     """BasicVSR++ at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return BasicVSRPlusPlus(channels=128, blocks=25)
-    return RecurrentOnBRNet(course_core(), CHANNELS, CHANNELS)
+    return RecurrentOnBRNet(course_core(), channels=CHANNELS)
 
 
 def course_core(**ablation: bool) -> GridPropagation:
@@ -207,6 +205,6 @@ METHOD = Method(
     ),
     least_size=64,
     ablations={
-        "first order": lambda: RecurrentOnBRNet(course_core(second_order=False), CHANNELS, CHANNELS),
+        "first order": lambda: RecurrentOnBRNet(course_core(second_order=False), channels=CHANNELS),
     },
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -79,29 +80,47 @@ class OnBRNet(nn.Module):
 class RecurrentOnBRNet(nn.Module):
     """``[B, T, 3, H, W]`` to the same shape, RGB in 0–1, not clamped: every frame of a clip is restored.
 
-    ``core`` maps features ``[B, T, channels, h, w]`` and the flows between neighbours, both ways (``neighbour_flows``,
-    at the features' size), to what joins each frame's features, ``[B, T, out_channels, h, w]``. Untrained it is not
-    heard. SpyNet estimates the flows on frames of a quarter of the size, as BasicVSR++ does; they are enlarged.
+    Each of the ``cores`` maps features ``[B, T, channels, h, w]`` and the flows between neighbours, both ways
+    (``neighbour_flows``, at the features' size), to what joins each frame's features, of that shape. Untrained it is
+    not heard. The mean of what they make of the clip comes out. SpyNet estimates the flows on frames of a quarter of
+    the size, as BasicVSR++ does; they are enlarged.
     """
 
-    def __init__(self, core: nn.Module, channels: int, out_channels: int) -> None:
+    def __init__(self, *cores: nn.Module, channels: int) -> None:
         super().__init__()
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.flow = SpyNet()
-        self.enter = same_conv(width, channels, 1)
-        self.core = core
-        self.leave = zero_(same_conv(out_channels, width))
+        self.enter = nn.ModuleList(same_conv(width, channels, 1) for _ in cores)
+        self.cores = nn.ModuleList(cores)
+        self.leave = nn.ModuleList(zero_(same_conv(channels, width)) for _ in cores)
 
     def forward(self, clip: Tensor) -> Tensor:
-        height, width = clip.shape[-2:]
+        return torch.stack(self.each(clip)).mean(dim=0)
+
+    def each(self, clip: Tensor) -> list[Tensor]:
+        """What each core makes of the clip."""
+        (batch, count), (height, width) = clip.shape[:2], clip.shape[-2:]
         # Flows have half the features' sides.
-        frames = pad_to_multiple(clip.flatten(0, 1), REDUCTION * max(2, self.core.multiple))
+        frames = pad_to_multiple(clip.flatten(0, 1), 2 * REDUCTION)
         features = self.single.features(frames)
-        flows = self.flows(frames.unflatten(0, clip.shape[:2]))
-        found = self.core(self.enter(features).unflatten(0, clip.shape[:2]), *flows).flatten(0, 1)
-        restored = self.single.restored(features + self.leave(found), frames)
-        return restored[..., :height, :width].unflatten(0, clip.shape[:2])
+        flows = self.flows(frames.unflatten(0, (batch, count)))
+        restored = []
+        for enter, core, leave in zip(self.enter, self.cores, self.leave, strict=True):
+            found = core(enter(features).unflatten(0, (batch, count)), *flows).flatten(0, 1)
+            frame = self.single.restored(features + leave(found), frames)[..., :height, :width]
+            restored.append(frame.unflatten(0, (batch, count)))
+        return restored
+
+    def residual(self, clip: Tensor) -> Tensor:
+        """What the output differs by from the clip, of its shape, float32."""
+        return self(clip).float() - clip
+
+    def training_loss(
+        self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Mean of the losses of what each core gives: they learn side by side. ``samples`` holds ``lq`` and ``gt``."""
+        return sum(loss(output.float(), samples["gt"]) for output in self.each(samples["lq"])) / len(self.cores)
 
     def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Flows at half the frames' size, from frame t + 1 to t and from t to t + 1, for each t but the last."""

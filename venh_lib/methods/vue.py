@@ -3,8 +3,8 @@
 All are recurrent: ``[B, T, 3, H, W]`` to the same shape, RGB in 0–1, not clamped. What a frame gains comes from all
 frames of its clip. A long video goes through in segments that overlap (``segment`` and ``segment_overlap`` of
 ``passes.Inference``): each segment is a clip of its own, memory starts anew in it, and of two that hold a frame the
-one in which it lies deeper is kept. The self-ensembles stand inside these networks, where the figure has them:
-``ensemble`` of ``passes.Inference`` stays at 1.
+one in which it lies deeper is kept. At `paper` the self-ensembles stand inside these networks, where the figure has
+them: ``ensemble`` of ``passes.Inference`` stays at 1.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from venh_lib import references
-from venh_lib.blocks.basicvsr import BasicVSR
+from venh_lib.blocks.basicvsr import BasicVSR, BidirectionalPropagation
+from venh_lib.blocks.residual import LEAK, he_
 from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
+from venh_lib.methods.on_brnet import FLOW, FROZEN, SINGLE, RecurrentOnBRNet
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
 # Channels and blocks a branch of several models.
@@ -29,16 +31,14 @@ Sizes = SequenceOf[tuple[int, int]]
 COPIES = 8
 # Of a training that makes both stages, the share of its steps that the first one gets. Ours.
 FIRST_SHARE = 0.5
-# Features and flow at half size.
-COURSE_REDUCTION = 2
-# 64 and 30 are BasicVSR's own. The report says of the models only that their settings differ; that they do in depth is
-# ours.
-FIRST_STAGE: Mapping[str, Sizes] = {"paper": ((64, 30), (64, 20)), "course": ((32, 5), (32, 3))}
-SECOND_STAGE: Mapping[str, tuple[int, int]] = {"paper": (64, 30), "course": (32, 5)}
-FOUR: Mapping[str, Sizes] = {
-    "paper": ((64, 30), (64, 25), (64, 20), (64, 15)),
-    "course": ((32, 5), (32, 4), (32, 3), (32, 2)),
-}
+# Channels and blocks a branch. 64 and 30 are BasicVSR's own. The report says of the models only that their settings
+# differ; that they do in depth is ours.
+FIRST_STAGE: Sizes = ((64, 30), (64, 20))
+SECOND_STAGE = (64, 30)
+FOUR: Sizes = ((64, 30), (64, 25), (64, 20), (64, 15))
+# At `course`: channels, and blocks a branch.
+CHANNELS = 32
+COURSE_FIRST_STAGE, COURSE_SECOND_STAGE, COURSE_FOUR = (5, 3), 3, (5, 4, 3, 2)
 
 
 class AveragedModels(nn.Module):
@@ -70,24 +70,15 @@ class AveragedModels(nn.Module):
 
 
 class TwoStage(nn.Module):
-    """VUE's method for Track 1: the mean of self-ensembled models, and one more model that enhances it (Figure 3a).
+    """VUE's method for Track 1: the mean of several models, and one more model that enhances it (Figure 3a).
 
-    ``second_stage=False`` leaves out that model, ``ensemble=False`` the self-ensembles; ``model`` settings are
-    BasicVSR's. Untrained, each stage gives back what it gets.
+    ``first`` has ``residual``, what it adds to a clip, and a ``training_loss``; so has AveragedModels. Without a
+    ``second`` model the first stage's result comes out. Untrained, each stage gives back what it gets.
     """
 
-    def __init__(
-        self,
-        first: Sizes = FIRST_STAGE["paper"],
-        second: tuple[int, int] = SECOND_STAGE["paper"],
-        *,
-        second_stage: bool = True,
-        ensemble: bool = True,
-        **model,
-    ) -> None:
+    def __init__(self, first: nn.Module, second: BasicVSR | None) -> None:
         super().__init__()
-        self.first = AveragedModels(first, ensemble=ensemble, **model)
-        self.second = BasicVSR(*second, **model) if second_stage else None
+        self.first, self.second = first, second
 
     def forward(self, frames: Tensor) -> Tensor:
         return frames + self.residual(frames)
@@ -114,38 +105,49 @@ class TwoStage(nn.Module):
         return loss(self.second(frames), samples["gt"])
 
 
-def _reduction(preset: str) -> int:
-    return 1 if check_preset(preset) == "paper" else COURSE_REDUCTION
-
-
 def build(preset: str) -> TwoStage:
     """The method of Track 1 at ``preset``; SettingError for an unknown one."""
-    reduction = _reduction(preset)
-    return TwoStage(FIRST_STAGE[preset], SECOND_STAGE[preset], reduction=reduction)
+    first = build_first(preset)
+    if preset == "paper":
+        return TwoStage(first, BasicVSR(*SECOND_STAGE))
+    return TwoStage(first, BasicVSR(CHANNELS, COURSE_SECOND_STAGE, reduction=2))
 
 
-def build_first(preset: str) -> AveragedModels:
+def build_first(preset: str) -> nn.Module:
     """The first stage of Track 1 at ``preset``; SettingError for an unknown one."""
-    reduction = _reduction(preset)
-    return AveragedModels(FIRST_STAGE[preset], reduction=reduction)
+    if check_preset(preset) == "paper":
+        return AveragedModels(FIRST_STAGE)
+    return RecurrentOnBRNet(*map(course_core, COURSE_FIRST_STAGE), channels=CHANNELS)
 
 
-def build_four(preset: str) -> AveragedModels:
+def build_four(preset: str) -> nn.Module:
     """The method of Track 3 at ``preset``; SettingError for an unknown one."""
-    reduction = _reduction(preset)
-    return AveragedModels(FOUR[preset], reduction=reduction)
+    if check_preset(preset) == "paper":
+        return AveragedModels(FOUR)
+    return RecurrentOnBRNet(*map(course_core, COURSE_FOUR), channels=CHANNELS)
+
+
+def course_core(blocks: int, **ablation: bool) -> BidirectionalPropagation:
+    """BasicVSR's propagation at `course`; ``ablation`` goes to BidirectionalPropagation."""
+    core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks, **ablation)
+    branches = [branch.refine[0] for branch in (core.backwards, core.forwards) if branch is not None]
+    for part in (*branches, core.fuse):
+        he_(part, LEAK)
+    return core
 
 
 def gain_of_one_copy(
     network: nn.Module, method: Method, sequence: Sequence, frames: SequenceOf[int], device: torch.device
 ) -> float:
     """``restoration_gain`` without self-ensembles: eight copies would cost eight times as much at each validation."""
-    averaged = next(module for module in network.modules() if isinstance(module, AveragedModels))
-    before, averaged.ensemble = averaged.ensemble, False
+    averaged = [module for module in network.modules() if isinstance(module, AveragedModels) and module.ensemble]
+    for module in averaged:
+        module.ensemble = False
     try:
         return restoration_gain(network, method, sequence, frames, device)
     finally:
-        averaged.ensemble = before
+        for module in averaged:
+            module.ensemble = True
 
 
 def _smoke(**changes) -> Recipe:
@@ -165,8 +167,18 @@ def _paper(flows: SequenceOf[str], **changes) -> Recipe:
     settings = {
         "steps": 300_000, "batch": 8, "crop": 128, "frames": 15, "loss": Charbonnier(1e-6), "learning_rate": 2e-4,
         "preset": "paper", "schedule": Cosine(5e-4), "ema": None, "colour": False, "clips": 200,
-        "start": tuple((flow, "spynet") for flow in flows), "rates": tuple((flow, 0.125, 5_000) for flow in flows),
+        "start": tuple((flow, "spynet", 1) for flow in flows), "rates": tuple((flow, 0.125, 5_000) for flow in flows),
         "validate_every": 5_000, "checkpoint_every": 1_000,
+    }  # fmt: skip
+    return Recipe(**(settings | changes))
+
+
+def _course(steps: int, **changes) -> Recipe:
+    settings = {
+        "steps": steps, "batch": 2, "crop": 96, "frames": 9, "loss": Charbonnier(), "learning_rate": 1e-3,
+        "preset": "course", "warmup": 100, "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4,
+        "start": ((SINGLE, "ivp_tencent", 1), (FLOW, "spynet", 1)), "frozen": FROZEN,
+        "rates": ((SINGLE, 0.3, 0), (FLOW, 0.1, steps // 4)), "validate_every": 500,
     }  # fmt: skip
     return Recipe(**(settings | changes))
 
@@ -187,12 +199,14 @@ _DEPARTURES = (
     "Loss and settings of the paper recipes are those of BasicVSR's public code (Charbonnier, Adam at 2e-4, flow at an "
     "eighth of it and frozen for 5,000 steps, 15 frames, batches of 8, cosine); crops of 128×128 are ours, theirs are "
     "64×64 before enlargement. Vimeo-90K, which Table 4 names, is left out: it would have to be compressed first.",
-    "Course preset: 32 channels and two to five blocks a branch; features and flow at half size, behind a "
-    "pixel-unshuffle and in front of a pixel-shuffle. At full size a flow costs four times as much.",
+    "Course preset: the models of a stage, of 32 channels and two to five blocks a branch, stand inside one BRNet "
+    "and share one flow network: BRNet's trained head makes each frame's features at half the frame's size, what a "
+    "model gathers joins them, and BRNet's trained body and tail make its picture. Flow is estimated at a quarter "
+    "of the size and enlarged. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a "
+    "BasicVSR at half size.",
 )
 
-# Flow at the course's half size then sees 32 pixels, the least that SpyNet does not enlarge; mmagic's code warns below
-# 64 at full size.
+# At full size mmagic's code warns below this. At `course` flow then sees 16 pixels, which SpyNet enlarges to 32.
 LEAST_SIZE = 64
 
 METHOD = Method(
@@ -207,8 +221,14 @@ METHOD = Method(
     recipes={
         # Both stages in one training.
         (1, "smoke"): _smoke(steps=20, schedule=CosineRestarts(2), validate_every=20),
+        (1, "course"): _course(
+            1_500,
+            start=(("first.", "vue_first"), ("second.flow.", "spynet", 1)),
+            frozen=("first.",),
+            rates=(("second.flow.", 0.1, 375),),
+        ),
         (1, "paper"): _paper(
-            ("second.flow.",), frozen=("first.",), start=(("first.", "vue_first"), ("second.flow.", "spynet"))
+            ("second.flow.",), frozen=("first.",), start=(("first.", "vue_first"), ("second.flow.", "spynet", 1))
         ),
     },
     departures=(
@@ -231,7 +251,7 @@ FIRST = Method(
     kind="recurrent",
     build=build_first,
     policy=references.centre_only,
-    recipes={(1, "smoke"): _smoke(), (1, "paper"): _paper(_FLOWS[:2])},
+    recipes={(1, "smoke"): _smoke(), (1, "course"): _course(3_000), (1, "paper"): _paper(_FLOWS[:2])},
     departures=_DEPARTURES,
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
@@ -246,7 +266,7 @@ METHOD_TRACK_3 = Method(
     kind="recurrent",
     build=build_four,
     policy=references.centre_only,
-    recipes={(3, "smoke"): _smoke(), (3, "paper"): _paper(_FLOWS)},
+    recipes={(3, "smoke"): _smoke(), (3, "course"): _course(3_000), (3, "paper"): _paper(_FLOWS)},
     departures=_DEPARTURES,
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
