@@ -172,7 +172,7 @@ def test_window_is_the_nearest_peaks_by_qp():
 
 
 def test_record_and_presets():
-    assert {scale for _, scale in METHOD.recipes} == {"smoke", "paper"} and METHOD.tracks == (3,)
+    assert {scale for _, scale in METHOD.recipes} == {"smoke", "course", "paper"} and METHOD.tracks == (3,)
     assert METHOD.recipe(3, "paper").preset == "paper" and METHOD.recipe(3, "smoke").preset == "course"
     assert all(text.endswith(".") for text in METHOD.departures)
     with torch.device("meta"):

@@ -159,7 +159,7 @@ def test_window_is_seven_frames_in_order():
 
 
 def test_record_and_presets():
-    assert {scale for _, scale in METHOD.recipes} == {"smoke", "paper"}
+    assert {scale for _, scale in METHOD.recipes} == {"smoke", "course", "paper"}
     assert METHOD.recipe(1, "paper").preset == "paper" and METHOD.recipe(1, "smoke").preset == "course"
     assert all(text.endswith(".") for text in METHOD.departures)
     with torch.device("meta"):

@@ -3,15 +3,48 @@
 from __future__ import annotations
 
 from venh_lib.errors import SettingError
-from venh_lib.methods import arcnn, dncnn, ivp_tencent, mfqe, qecnn, spynet
+from venh_lib.methods import (
+    arcnn,
+    bilibili,
+    dncnn,
+    gogoing,
+    ivp_tencent,
+    mcenhance,
+    mfqe,
+    mt_maxclear,
+    nju_vision,
+    noahtcv,
+    ntu_slab,
+    qecnn,
+    spynet,
+    vue,
+)
 from venh_lib.methods.method import Method
 
-_MODULES = (arcnn, dncnn, qecnn, mfqe, ivp_tencent)
+# Baselines, then the teams in the order of the report's §4.
+_RECORDS = (
+    arcnn.METHOD,
+    dncnn.METHOD,
+    qecnn.METHOD,
+    mfqe.METHOD,
+    bilibili.METHOD,
+    ntu_slab.METHOD,
+    vue.METHOD,
+    vue.METHOD_TRACK_3,
+    noahtcv.METHOD,
+    mt_maxclear.METHOD,
+    gogoing.METHOD,
+    nju_vision.METHOD,
+    mcenhance.METHOD,
+    ivp_tencent.METHOD,
+)
 
-METHODS: dict[str, Method] = {module.METHOD.slug: module.METHOD for module in _MODULES}
+METHODS: dict[str, Method] = {record.slug: record for record in _RECORDS}
 
-# Networks that restore nothing themselves: methods start from their weights. They are trained like any other.
-PARTS: dict[str, Method] = {"spynet": spynet.METHOD}
+# Networks that are no entry themselves: methods start from their weights. They are trained like any other.
+PARTS: dict[str, Method] = {
+    record.slug: record for record in (spynet.METHOD, bilibili.FIRST, bilibili.SECOND, vue.FIRST)
+}
 
 
 def get(slug: str) -> Method:

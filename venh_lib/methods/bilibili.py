@@ -17,8 +17,8 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import FROZEN, SINGLE, OnBRNet
-from venh_lib.recipes import Constant, Cosine, Recipe
+from venh_lib.methods.on_brnet import FROZEN, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
 FRAMES = 2 * PER_SIDE + 1
@@ -181,22 +181,8 @@ POLICY = references.SMGFProposal(PER_SIDE, candidates)
 # §4.1 names the terms and prints no weights.
 _LOSS = Weighted(((1.0, L1()), (1.0, FFT()), (1.0, Gradient())))
 _MODELS = ("first.", "second.")
+_MEANS = tuple(f"{model}{mean}" for model in _MODELS for mean in FROZEN)
 _BOTH = (("first.", "bilibili_first"), ("second.", "bilibili_second"))
-
-
-def _smoke() -> Recipe:
-    return Recipe(
-        steps=20, batch=2, crop=48, loss=_LOSS, learning_rate=5e-4, preset="course", warmup=5, ema=None,
-        clip_norm=0.5, clips=8, validate_every=10, checkpoint_every=10,
-    )  # fmt: skip
-
-
-def _course(steps: int, **changes) -> Recipe:
-    settings = {
-        "batch": 8, "crop": 96, "loss": _LOSS, "learning_rate": 1e-3, "preset": "course", "warmup": 100,
-        "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3, "validate_every": 500,
-    }  # fmt: skip
-    return Recipe(steps=steps, **(settings | changes))
 
 
 def _paper(steps: int = 300_000, **changes) -> Recipe:
@@ -218,9 +204,12 @@ METHOD = Method(
     build=build,
     policy=POLICY,
     recipes={
-        **{(track, "smoke"): _smoke() for track in (1, 3)},
+        **{(track, "smoke"): smoke_recipe(_LOSS, motion=False, frozen=_MEANS) for track in (1, 3)},
         # The models are trained first, each on data of its own; then the gate alone. Its numbers of steps are ours.
-        **{(track, "course"): _course(600, film=0.5, start=_BOTH, frozen=_MODELS) for track in (1, 3)},
+        **{
+            (track, "course"): window_recipe(600, _LOSS, motion=False, start=_BOTH, frozen=_MODELS, rates=())
+            for track in (1, 3)
+        },
         **{(track, "paper"): _paper(30_000, start=_BOTH, frozen=_MODELS) for track in (1, 3)},
     },
     departures=(
@@ -262,7 +251,7 @@ def _model(name: str, film: float, **changes) -> Method:
     ``film``, the share of the film in the course recipe, and ``changes`` to the paper recipe tell the two apart.
     """
     slug = f"bilibili_{name}"
-    on_brnet = {"film": film, "motion": film < 1, "rates": ((SINGLE, 0.3, 0),), "frozen": FROZEN}
+    seen = {"film": film, "motion": film < 1}
     return Method(
         slug=slug,
         team="",
@@ -273,10 +262,10 @@ def _model(name: str, film: float, **changes) -> Method:
         build=build_model,
         policy=POLICY,
         recipes={
-            **{(track, "smoke"): _smoke() for track in (1, 3)},
-            (1, "course"): _course(3_000, start=((SINGLE, "ivp_tencent"),), **on_brnet),
+            **{(track, "smoke"): smoke_recipe(_LOSS) for track in (1, 3)},
+            (1, "course"): window_recipe(3_000, _LOSS, **seen),
             # §4.1: Track 3's models go on from Track 1's.
-            (3, "course"): _course(1_500, start=(("", slug, 1),), **on_brnet),
+            (3, "course"): window_recipe(1_500, _LOSS, start=(("", slug, 1),), **seen),
             (1, "paper"): _paper(**changes),
             (3, "paper"): _paper(100_000, start=(("", slug, 1),), **changes),
         },

@@ -13,7 +13,7 @@ from venh_lib.blocks.residual import rectified, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet
+from venh_lib.methods.on_brnet import OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS = 3
@@ -95,10 +95,6 @@ def course_core(**ablation: bool) -> GogoingCore:
     return GogoingCore(32, groups=2, widths=(32, 48, 64), blocks=2, reduction=4, **ablation)
 
 
-_SMOKE = Recipe(
-    steps=10, batch=2, crop=32, loss=L2(), learning_rate=4e-4, preset="course", warmup=2,
-    ema=None, clip_norm=0.5, clips=8, validate_every=5, checkpoint_every=5,
-)  # fmt: skip
 # §4.8: L2, Adam from 4e-4 down a cosine with restarts, batches of 12 crops of 256×256, flips and rotations by 90°.
 # Adam's betas are its defaults; the number of steps and of cycles is ours.
 _PAPER = Recipe(
@@ -116,10 +112,10 @@ METHOD = Method(
     build=build,
     policy=references.neighbours(RADIUS),
     recipes={
-        (1, "smoke"): _SMOKE,
-        (1, "paper"): _PAPER,
-        (3, "smoke"): _SMOKE,
-        (3, "paper"): _PAPER,
+        **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
+        (1, "course"): window_recipe(5_000, L2()),
+        (3, "course"): window_recipe(2_000, L2(), start=(("", "gogoing", 1),)),
+        **{(track, "paper"): _PAPER for track in (1, 3)},
     },
     departures=(
         "§4.8 cites [41] for the U-Net, which is a challenge on deblurring; Ronneberger et al. stand under [44], and "

@@ -15,7 +15,7 @@ from venh_lib.blocks.stdf import STDF
 from venh_lib.errors import SettingError
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet
+from venh_lib.methods.on_brnet import OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # The peak frame before, the frame to restore, the peak frame after.
@@ -167,21 +167,8 @@ METHOD = Method(
     build=build,
     policy=references.nearest_pqfs,
     recipes={
-        # Ours: a few steps.
-        (3, "smoke"): Recipe(
-            steps=20,
-            batch=2,
-            crop=32,
-            loss=Charbonnier(),
-            learning_rate=4e-4,
-            preset="course",
-            warmup=5,
-            ema=None,
-            clip_norm=0.5,
-            clips=8,
-            validate_every=10,
-            checkpoint_every=10,
-        ),
+        (3, "smoke"): smoke_recipe(Charbonnier()),
+        (3, "course"): window_recipe(4_000, Charbonnier()),
         # §4.15 prints no settings. Those of the team's code: Charbonnier with 1e-6 under the root, Adam at a constant
         # 1e-4, crops of 128×128, flips and turns, 16 crops on each of two GPUs, 360,000 steps to the published weights.
         (3, "paper"): Recipe(

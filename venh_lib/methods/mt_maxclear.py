@@ -11,8 +11,8 @@ from venh_lib.blocks.deformable import DeformConv, keep_variance_
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import FROZEN, SINGLE, OnBRNet, penalised
-from venh_lib.recipes import Cosine, CosineRestarts, Recipe
+from venh_lib.methods.on_brnet import OnBRNet, penalised, smoke_recipe, window_recipe
+from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS, FRAMES = 2, 5
 CHANNELS = 32
@@ -62,16 +62,6 @@ def course_core(core: type[EDVRCore] = RegularisedCore, **ablation: bool) -> EDV
     return made
 
 
-def _course(steps: int, **changes) -> Recipe:
-    settings = {
-        "steps": steps, "batch": 8, "crop": 96, "loss": Charbonnier(), "learning_rate": 1e-3, "preset": "course",
-        "warmup": 100, "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4,
-        "motion": True, "start": ((SINGLE, "ivp_tencent", 1),), "rates": ((SINGLE, 0.3, 0),), "frozen": FROZEN,
-        "validate_every": 500,
-    }  # fmt: skip
-    return Recipe(**(settings | changes))
-
-
 METHOD = Method(
     slug="mt_maxclear",
     team="MT.MaxClear",
@@ -82,15 +72,10 @@ METHOD = Method(
     build=build,
     policy=references.neighbours(RADIUS),
     recipes={
-        **{
-            (track, "smoke"): _course(
-                10, batch=2, crop=64, warmup=2, ema=None, clips=8, film=None, start=(), validate_every=5,
-                checkpoint_every=5,
-            )
-            for track in (1, 3)
-        },
-        (1, "course"): _course(6_000),
-        (1, "ablation"): _course(1_000),
+        **{(track, "smoke"): smoke_recipe(Charbonnier()) for track in (1, 3)},
+        (1, "course"): window_recipe(6_000, Charbonnier()),
+        (3, "course"): window_recipe(2_000, Charbonnier(), start=(("", "mt_maxclear", 1),)),
+        (1, "ablation"): window_recipe(1_000, Charbonnier()),
         **{
             # §4.5: Charbonnier and the two offset losses. Crops, batch, Adam and the cosine are those of EDVR's public
             # training code; the number of steps is its as well.

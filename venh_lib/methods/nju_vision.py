@@ -12,7 +12,7 @@ from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet
+from venh_lib.methods.on_brnet import OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # Seven consecutive frames, as in the team's code.
@@ -117,21 +117,8 @@ METHOD = Method(
     build=build,
     policy=references.neighbours(RADIUS),
     recipes={
-        # Ours: a few steps.
-        (1, "smoke"): Recipe(
-            steps=20,
-            batch=2,
-            crop=32,
-            loss=L2(),
-            learning_rate=4e-4,
-            preset="course",
-            warmup=5,
-            ema=None,
-            clip_norm=0.5,
-            clips=8,
-            validate_every=10,
-            checkpoint_every=10,
-        ),
+        (1, "smoke"): smoke_recipe(L2()),
+        (1, "course"): window_recipe(5_000, L2()),
         # §4.9: flips and turns. It prints nothing else: loss, rate, crop, batch and steps are ours (see departures).
         (1, "paper"): Recipe(
             steps=300_000,

@@ -11,7 +11,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, residual_
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet
+from venh_lib.methods.on_brnet import OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # The previous PQF, the frame to restore, the next PQF.
@@ -142,10 +142,6 @@ def course_core(**ablation: bool) -> NOAHTCVCore:
     )
 
 
-_SMOKE = Recipe(
-    steps=20, batch=4, crop=32, loss=L2(), learning_rate=5e-4, preset="course", warmup=5,
-    ema=None, clip_norm=0.5, clips=8, validate_every=10, checkpoint_every=10,
-)  # fmt: skip
 # §4.4 gives the loss of Tracks 1 and 3, L2, and nothing else about the training: the other settings are ours.
 _PAPER = Recipe(
     steps=400_000, batch=16, crop=128, loss=L2(), learning_rate=1e-4, preset="paper",
@@ -162,10 +158,10 @@ METHOD = Method(
     build=build,
     policy=references.nearest_pqfs,
     recipes={
-        (1, "smoke"): _SMOKE,
-        (1, "paper"): _PAPER,
-        (3, "smoke"): _SMOKE,
-        (3, "paper"): _PAPER,
+        **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
+        (1, "course"): window_recipe(5_000, L2()),
+        (3, "course"): window_recipe(2_000, L2(), start=(("", "noahtcv", 1),)),
+        **{(track, "paper"): _PAPER for track in (1, 3)},
     },
     departures=(
         "PQFs are told by the QPs of the bitstream; the report does not say how the team finds them.",

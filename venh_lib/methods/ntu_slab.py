@@ -17,7 +17,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import FLOW, FROZEN, SINGLE, RecurrentOnBRNet
+from venh_lib.methods.on_brnet import FLOW, RecurrentOnBRNet, clip_recipe, smoke_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # Features live at a quarter of the frame's height and width.
@@ -145,16 +145,6 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed(state, _RENAMES)
 
 
-def _course(steps: int, **changes) -> Recipe:
-    settings = {
-        "steps": steps, "batch": 2, "crop": 96, "frames": 9, "loss": Charbonnier(), "learning_rate": 1e-3,
-        "preset": "course", "warmup": 100, "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3,
-        "film": 0.4, "start": ((SINGLE, "ivp_tencent", 1), (FLOW, "spynet", 1)), "frozen": FROZEN,
-        "rates": ((SINGLE, 0.3, 0), (FLOW, 0.1, steps // 4)), "validate_every": 500,
-    }  # fmt: skip
-    return Recipe(**(settings | changes))
-
-
 METHOD = Method(
     slug="ntu_slab",
     team="NTU-SLab",
@@ -166,15 +156,10 @@ METHOD = Method(
     # A recurrent network takes its frames in order; no policy chooses any.
     policy=references.centre_only,
     recipes={
-        **{
-            (track, "smoke"): _course(
-                6, frames=3, crop=64, warmup=2, ema=None, clips=8, film=None, start=(), validate_every=6,
-                checkpoint_every=3,
-            )
-            for track in (1, 3)
-        },
-        (1, "course"): _course(4_000),
-        (1, "ablation"): _course(800),
+        **{(track, "smoke"): smoke_recipe(Charbonnier(), frames=3, motion=False) for track in (1, 3)},
+        (1, "course"): clip_recipe(4_000, Charbonnier()),
+        (3, "course"): clip_recipe(1_500, Charbonnier(), start=(("", "ntu_slab", 1),)),
+        (1, "ablation"): clip_recipe(800, Charbonnier()),
         **{
             # §4.2: Charbonnier, 256×256 crops, flips and turns. Adam at 1e-4 with a cosine, SpyNet at a quarter of the
             # rate and frozen for 5,000 steps, 30 frames, batches of 8 and 300,000 steps are those of the public code.

@@ -22,12 +22,15 @@ from venh_lib.blocks.propagation import neighbour_flows
 from venh_lib.blocks.residual import enlarged, same_conv, zero_
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.methods import ivp_tencent
+from venh_lib.recipes import Cosine, Recipe
 
 # Weight of the error of the offsets from the true motion, in pixels, beside the restoration loss; it falls to zero
 # over this share of the steps, after which only restoration shapes the offsets (both ours).
 TEACHING, TAUGHT_SHARE = 0.02, 0.7
 SINGLE, FLOW = "single.", "flow."
 FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
+# Track 3 has no BRNet of its own: every training starts from that of Track 1, and changes it at a third of the rate.
+START, SLOWLY = ((SINGLE, "ivp_tencent", 1),), ((SINGLE, 0.3, 0),)
 
 
 class OnBRNet(nn.Module):
@@ -132,3 +135,31 @@ class RecurrentOnBRNet(nn.Module):
 def penalised(core: nn.Module, loss: Tensor, progress: float) -> Tensor:
     """``loss``, plus the ``core``'s own penalty at this ``progress`` of the training if it has one."""
     return loss + core.penalty(progress) if hasattr(core, "penalty") else loss
+
+
+def window_recipe(steps: int, loss: Callable, **changes) -> Recipe:
+    """How networks inside BRNet learn at `course`: ``changes`` replace settings by name. All are ours."""
+    settings = {
+        "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
+        "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "motion": True, "start": START, "frozen": FROZEN,
+        "rates": SLOWLY, "validate_every": 500,
+    }  # fmt: skip
+    return Recipe(steps=steps, loss=loss, **(settings | changes))
+
+
+def clip_recipe(steps: int, loss: Callable, **changes) -> Recipe:
+    """The same for recurrent networks, which learn from clips of nine frames and have SpyNet's motion to start with."""
+    settings = {
+        "batch": 2, "frames": 9, "motion": False, "start": (*START, (FLOW, "spynet", 1)),
+        "rates": (*SLOWLY, (FLOW, 0.1, steps // 4)),
+    }  # fmt: skip
+    return window_recipe(steps, loss, **(settings | changes))
+
+
+def smoke_recipe(loss: Callable, **changes) -> Recipe:
+    """A few steps of ``window_recipe``, from weights that were not trained: the code path, and no more."""
+    settings = {
+        "batch": 2, "crop": 64, "warmup": 2, "ema": None, "clips": 8, "film": None, "start": (), "rates": (),
+        "validate_every": 5, "checkpoint_every": 5,
+    }  # fmt: skip
+    return window_recipe(10, loss, **(settings | changes))

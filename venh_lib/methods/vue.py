@@ -21,7 +21,7 @@ from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
-from venh_lib.methods.on_brnet import FLOW, FROZEN, SINGLE, RecurrentOnBRNet
+from venh_lib.methods.on_brnet import FROZEN, RecurrentOnBRNet, clip_recipe
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
 # Channels and blocks a branch of several models.
@@ -154,7 +154,7 @@ def _smoke(**changes) -> Recipe:
     settings = {
         "steps": 10, "batch": 2, "crop": 64, "frames": 4, "loss": Charbonnier(), "learning_rate": 5e-4,
         "preset": "course", "warmup": 2, "ema": None, "clip_norm": 0.5, "clips": 8, "validate_every": 10,
-        "checkpoint_every": 5,
+        "checkpoint_every": 5, "frozen": FROZEN,
     }  # fmt: skip
     return Recipe(**(settings | changes))
 
@@ -169,16 +169,6 @@ def _paper(flows: SequenceOf[str], **changes) -> Recipe:
         "preset": "paper", "schedule": Cosine(5e-4), "ema": None, "colour": False, "clips": 200,
         "start": tuple((flow, "spynet", 1) for flow in flows), "rates": tuple((flow, 0.125, 5_000) for flow in flows),
         "validate_every": 5_000, "checkpoint_every": 1_000,
-    }  # fmt: skip
-    return Recipe(**(settings | changes))
-
-
-def _course(steps: int, **changes) -> Recipe:
-    settings = {
-        "steps": steps, "batch": 2, "crop": 96, "frames": 9, "loss": Charbonnier(), "learning_rate": 1e-3,
-        "preset": "course", "warmup": 100, "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4,
-        "start": ((SINGLE, "ivp_tencent", 1), (FLOW, "spynet", 1)), "frozen": FROZEN,
-        "rates": ((SINGLE, 0.3, 0), (FLOW, 0.1, steps // 4)), "validate_every": 500,
     }  # fmt: skip
     return Recipe(**(settings | changes))
 
@@ -220,9 +210,12 @@ METHOD = Method(
     policy=references.centre_only,
     recipes={
         # Both stages in one training.
-        (1, "smoke"): _smoke(steps=20, schedule=CosineRestarts(2), validate_every=20),
-        (1, "course"): _course(
+        (1, "smoke"): _smoke(
+            steps=20, schedule=CosineRestarts(2), validate_every=20, frozen=tuple(f"first.{mean}" for mean in FROZEN)
+        ),
+        (1, "course"): clip_recipe(
             1_500,
+            Charbonnier(),
             start=(("first.", "vue_first"), ("second.flow.", "spynet", 1)),
             frozen=("first.",),
             rates=(("second.flow.", 0.1, 375),),
@@ -251,7 +244,11 @@ FIRST = Method(
     kind="recurrent",
     build=build_first,
     policy=references.centre_only,
-    recipes={(1, "smoke"): _smoke(), (1, "course"): _course(3_000), (1, "paper"): _paper(_FLOWS[:2])},
+    recipes={
+        (1, "smoke"): _smoke(),
+        (1, "course"): clip_recipe(3_000, Charbonnier()),
+        (1, "paper"): _paper(_FLOWS[:2]),
+    },
     departures=_DEPARTURES,
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
@@ -266,7 +263,7 @@ METHOD_TRACK_3 = Method(
     kind="recurrent",
     build=build_four,
     policy=references.centre_only,
-    recipes={(3, "smoke"): _smoke(), (3, "course"): _course(3_000), (3, "paper"): _paper(_FLOWS)},
+    recipes={(3, "smoke"): _smoke(), (3, "course"): clip_recipe(3_000, Charbonnier()), (3, "paper"): _paper(_FLOWS)},
     departures=_DEPARTURES,
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
