@@ -159,25 +159,25 @@ def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = T
     """Measure a trained checkpoint on the held-out clips and put it among the course's, with its gains as provenance.
 
     All in float32, the validation clips too: the training measured them as it computed, in bf16 say. The rows of
-    the test clips are recorded in ``results.recorded(track)``, unless the method has a score of its own. Returns
+    the test clips are recorded in ``results.recorded(track)``, unless it is a part and no entry of the track. Returns
     where the checkpoint now lies. The test clips choose nothing here: they are measured once, at the end.
     Raises CheckpointError as ``checkpoints.load`` does.
     """
     network = checkpoints.load(checkpoint, method)
     record = checkpoints.provenance(checkpoint)
     cpu = torch.device("cpu")
-    if method.score:
-        gains = validation_gains(network, method, dataset.sample_set("test", track), cpu)
-    else:
+    if track in method.tracks:
         table = evaluate(method, track, network=network, progress=progress)
         gains = dict(zip(table["clip"], table["gain_db"], strict=True))
+    else:
+        gains = validation_gains(network, method, dataset.sample_set("test", track), cpu)
     validation = validation_gains(network, method, dataset.sample_set("validation", track), cpu)
     for split, measured in (("validation", validation), ("test", gains)):
         record[f"{split}_gain_db"] = {clip: round(gain, 4) for clip, gain in measured.items()}
     del record["sha256"]
     target = checkpoints.shipped(method, track)
     checkpoints.save(target, network, record)
-    if not method.score:
+    if track in method.tracks:
         save_results(table, results.recorded(track))
     return target
 

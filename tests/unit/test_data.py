@@ -211,12 +211,15 @@ def test_a_checkpoint_took_about_an_hour_of_two_cores_at_most(record: dict) -> N
 
 
 def test_a_checkpoint_gains_on_every_clip_what_the_table_says(record: dict) -> None:
+    tests = {entry["name"] for entry in of_kind("clip") if entry["split"] == "test"}
+    assert record["test_gain_db"].keys() == tests
+    assert min(record["test_gain_db"].values()) > 0
+    if record["method"] in methods.PARTS:
+        # What another method starts from is no entry of the leaderboard.
+        return
     rows = results.read_rows(results.recorded(record["track"]))
     table = {row["clip"]: float(row["gain_db"]) for row in rows if row["method"] == record["method"]}
-    tests = {entry["name"] for entry in of_kind("clip") if entry["split"] == "test"}
-    assert record["test_gain_db"].keys() == table.keys() == tests
     assert record["test_gain_db"] == pytest.approx(table, abs=1e-3)
-    assert min(record["test_gain_db"].values()) > 0
 
 
 def resource_file(files: dict[str, bytes]) -> bytes:

@@ -52,7 +52,7 @@ def matching_gain(
 
 def _recipe(steps: int, **changes) -> Recipe:
     settings = {
-        "steps": steps, "batch": 8, "crop": 128, "loss": L1(), "learning_rate": 5e-4, "preset": "course",
+        "steps": steps, "batch": 8, "crop": 96, "loss": L1(), "learning_rate": 5e-4, "preset": "course",
         "warmup": 100, "clip_norm": 1.0, "clips": 640, "motion": True, "validate_every": 500,
     }  # fmt: skip
     return Recipe(**(settings | changes))
@@ -71,8 +71,8 @@ METHOD = Method(
         (1, "smoke"): _recipe(
             10, batch=2, crop=64, clips=8, warmup=2, ema=None, validate_every=5, checkpoint_every=5
         ),
-        (1, "course"): _recipe(6_000),
-        (1, "paper"): _recipe(6_000, preset="paper"),
+        (1, "course"): _recipe(4_000),
+        (1, "paper"): _recipe(4_000, preset="paper"),
     },
     departures=(
         "The teams took published weights, trained on rendered films and chairs; no package ships any, so ours learn "
