@@ -109,9 +109,9 @@ def test_the_true_motion_is_taught_in_pixels_of_the_frame_and_less_and_less():
     def loss(step: int) -> float:
         return network.training_loss(given, step, 100, L1()).item()
 
-    assert loss(0) == pytest.approx((plain + TEACHING * off).item(), rel=1e-4)
+    assert loss(0) == pytest.approx((plain * (1 + TEACHING * off)).item(), rel=1e-4)
     half = int(50 * TAUGHT_SHARE)
-    assert loss(half) == pytest.approx((plain + TEACHING * off / 2).item(), rel=1e-4)
+    assert loss(half) == pytest.approx((plain * (1 + TEACHING * off / 2)).item(), rel=1e-4)
     assert loss(int(100 * TAUGHT_SHARE) + 1) == pytest.approx(plain.item(), rel=1e-5)
     del given["motion"]
     assert loss(0) == pytest.approx(plain.item(), rel=1e-5)

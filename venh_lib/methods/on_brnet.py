@@ -24,9 +24,9 @@ from venh_lib.blocks.spynet import SpyNet
 from venh_lib.methods import ivp_tencent
 from venh_lib.recipes import Cosine, Recipe
 
-# Weight of the error of the offsets from the true motion, in pixels, beside the restoration loss; it falls to zero
-# over this share of the steps, after which only restoration shapes the offsets (both ours).
-TEACHING, TAUGHT_SHARE = 0.02, 0.7
+# What an error of one pixel of the offsets counts beside the restoration, as a share of its loss, whichever loss that
+# is; it falls to zero over this share of the steps, after which only restoration shapes the offsets (both ours).
+TEACHING, TAUGHT_SHARE = 0.5, 0.7
 SINGLE, FLOW = "single.", "flow."
 FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 # Track 3 has no BRNet of its own: every training starts from that of Track 1, and changes it at a third of the rate.
@@ -72,11 +72,12 @@ class OnBRNet(nn.Module):
         ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``, and may hold the true ``motion`` [B, N, 2, H, W] in pixels
         from the restored frame to each, with where it is ``known`` [B, N, H, W].
         """
-        total = penalised(self.core, loss(self(samples["lq"]).float(), samples["gt"]), step / steps)
-        weight = TEACHING * (1 - step / (TAUGHT_SHARE * steps))
-        if "motion" in samples and weight > 0 and (flows := self.core.flows()):
+        restoration = loss(self(samples["lq"]).float(), samples["gt"])
+        total = penalised(self.core, restoration, step / steps)
+        share = TEACHING * (1 - step / (TAUGHT_SHARE * steps))
+        if "motion" in samples and share > 0 and (flows := self.core.flows()):
             motion, known = (samples[key].flatten(0, 1) for key in ("motion", "known"))
-            total = total + weight * flow_error(flows, motion, known)
+            total = total + share * restoration.detach() * flow_error(flows, motion, known)
         return total
 
 
