@@ -71,8 +71,8 @@ METHOD = Method(
         (1, "smoke"): _recipe(
             10, batch=2, crop=64, clips=8, warmup=2, ema=None, validate_every=5, checkpoint_every=5
         ),
-        (1, "course"): _recipe(4_000),
-        (1, "paper"): _recipe(4_000, preset="paper"),
+        (1, "course"): _recipe(12_000),
+        (1, "paper"): _recipe(12_000, preset="paper"),
     },
     departures=(
         "The teams took published weights, trained on rendered films and chairs; no package ships any, so ours learn "
