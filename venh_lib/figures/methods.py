@@ -112,7 +112,7 @@ def gains(table: pandas.DataFrame, title: str) -> Figure:
     place.set_xticks(places, table["clip"], rotation=20, ha="right")
     place.set_ylabel("gain in RGB PSNR (dB)")
     place.set_title(title, loc="left")
-    place.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
+    place.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     return figure
 
 
