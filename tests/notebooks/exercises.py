@@ -174,10 +174,10 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
     },
     "13_mfqe": {
         "Exercise 1": Exercise(
-            ("window = (4, 6, 8)", "window = [4, 6, 8]"),
-            ("window = (5, 6, 7)", "window = (0, 6, 8)", "window = (4, 6, 10)"),
+            ("window = (8, 9, 12)", "window = [8, 9, 12]"),
+            ("window = (8, 9, 10)", "window = (0, 9, 12)", "window = (7, 9, 11)"),
         ),
-        "Exercise 2": Exercise(("pixels = 1",), ("pixels = 0.5", "pixels = 2", "pixels = 8", "pixels = 16")),
+        "Exercise 2": Exercise(("pixels = 2.5",), ("pixels = 1.25", "pixels = 5", "pixels = 20", "pixels = 40")),
         "Exercise 3": Exercise(
             (
                 "def enlarged(flow):\n    return upsample_flow(flow)",
@@ -187,6 +187,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
                 "def enlarged(flow):\n    return 2 * flow",
                 "def enlarged(flow):\n    return F.interpolate(flow, scale_factor=2)",
                 "def enlarged(flow):\n    return F.interpolate(flow, scale_factor=2) / 2",
+                "def enlarged(flow):\n    return 2 * flow.repeat(1, 1, 2, 2)",
             ),
         ),
         "Exercise 4": Exercise(

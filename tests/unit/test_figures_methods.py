@@ -66,6 +66,14 @@ def test_better_or_worse_is_negative_where_the_error_fell():
     assert np.all(drawn[:, :6] == -6) and np.all(drawn[:, 6:] == 3)
 
 
+def test_the_box_lies_where_the_error_changed_most():
+    raw = np.full((40, 64, 3), 100, np.uint8)
+    before, after = raw + 3, raw + 3
+    before[8:16, 32:40] += 20  # there it gets much better
+    after[24:32, 8:16] += 10  # and there somewhat worse
+    assert draw.most_changed_box(raw, before, after, 8) == (8, 32, 8, 8)
+
+
 @pytest.mark.parametrize("slug", ["arcnn", "ivp_tencent"])
 def test_the_reported_gain_is_that_of_the_tables(slug):
     row = draw.reported(methods.get(slug)).iloc[0]
@@ -215,3 +223,22 @@ def test_teachers_leave_out_what_does_not_move_and_count_from_no_motion():
     assert figure.axes[1].images[-1].get_array().count() == 12
     line = next(axes.lines[0] for axes in figure.axes if axes.lines)
     assert line.get_ydata().tolist() == [1.5, 1, 0.5, 0.25]
+
+
+def test_flows_end_with_a_key_whose_places_have_the_colour_of_the_way_there():
+    flow = np.zeros((96, 144, 2), np.float32)
+    flow[..., 0] = 4
+    figure = motion.flows({"a": flow, "b": flow / 2})
+    *drawn, key = [axes for axes in figure.axes if axes.images]
+    assert len(drawn) == 2 and key.get_title() == "key: up to 4.0 px; arrows 12 times as long"
+    disc = key.images[0].get_array()
+    right = motion.colours(np.array([[[4.0, 0]]]), 4)[0, 0]
+    assert np.array_equal(disc[100, -1], right) and np.array_equal(drawn[0].images[0].get_array()[0, 0], right)
+    assert np.all(disc[0, 0] == 255) and np.all(disc[100, 100] >= 250)
+
+
+def test_fusion_draws_where_the_last_frame_is_nearer_than_the_one_before():
+    truth, before, after = (np.full((8, 12, 3), value, np.uint8) for value in (100, 110, 104))
+    figure = motion.fusion(truth, {"x": before, "y": before, "out": after}, before)
+    maps = [axes.images[-1].get_array() for axes in figure.axes if axes.get_title()]
+    assert np.all(maps[0] == 10) and np.all(maps[2] == -6)

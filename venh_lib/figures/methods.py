@@ -110,10 +110,9 @@ def gains(table: pandas.DataFrame, title: str) -> Figure:
     place.bar(places + 0.2, table["non_pqf_gain_db"], 0.4, label="other frames")
     place.axhline(0, color=style.BLACK, linewidth=0.8)
     place.set_xticks(places, table["clip"], rotation=20, ha="right")
-    place.margins(y=0.3)
     place.set_ylabel("gain in RGB PSNR (dB)")
-    place.set_title(title)
-    place.legend()
+    place.set_title(title, loc="left")
+    place.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False)
     return figure
 
 
@@ -155,6 +154,15 @@ def better_or_worse(
     drawn = residual(axes[0, 1], error_after - error, "change of the error", limit)
     figure.colorbar(drawn, ax=axes[0], label="levels: below 0 is better", shrink=0.8)
     return figure
+
+
+def most_changed_box(raw: np.ndarray, before: np.ndarray, after: np.ndarray, size: int) -> style.Box:
+    """The square of ``size`` pixels where the error against ``raw`` changed most, either way, on a grid of 8 pixels."""
+    error, error_after = (np.abs(frame.astype(np.float32) - raw).mean(2) for frame in (before, after))
+    change = np.abs(error_after - error)
+    places = [(y, x) for y in range(0, raw.shape[0] - size + 1, 8) for x in range(0, raw.shape[1] - size + 1, 8)]
+    top, left = max(places, key=lambda p: change[p[0] : p[0] + size, p[1] : p[1] + size].sum())
+    return top, left, size, size
 
 
 def compare(sequence: Sequence, enhanced: np.ndarray, t: int, size: int = 72) -> Figure:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -15,6 +16,7 @@ from venh_lib import dataset
 from venh_lib.blocks.flow import warp
 from venh_lib.dataset import Sequence
 from venh_lib.figures import style
+from venh_lib.figures.methods import residual
 from venh_lib.methods.mfqe import MFQE
 
 # Trainings take the seeds from 0 on, as many as they have clips.
@@ -121,19 +123,35 @@ def colours(flow: np.ndarray, most: float) -> np.ndarray:
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
-def flows(fields: Mapping[str, np.ndarray], columns: int = 4) -> Figure:
-    """Flows [H, W, 2] beside each other on one colour scale, with arrows every 32 pixels, three times enlarged."""
-    columns = min(columns, len(fields))
-    rows, (height, width) = -(-len(fields) // columns), next(iter(fields.values())).shape[:2]
+def flows(fields: Mapping[str, np.ndarray], columns: int = 3) -> Figure:
+    """Flows [H, W, 2] beside each other on one colour scale, with arrows every 48 pixels, and a key at the end."""
+    rows, (height, width) = -(-(len(fields) + 1) // columns), next(iter(fields.values())).shape[:2]
     figure, axes = style.new(rows, columns, height=rows * (9 / columns * height / width + 0.35))
     most = max(float(np.percentile(np.linalg.norm(flow, axis=2), 99)) for flow in fields.values()) or 1.0
-    for place in axes.flat[len(fields) :]:
+    times = max(round(48 / most), 1)
+    for place in axes.flat[len(fields) + 1 :]:
         place.set_axis_off()
     for place, (name, flow) in zip(axes.flat, fields.items(), strict=False):
         style.picture(place, colours(flow, most), name)
-        y, x = np.mgrid[16 : flow.shape[0] : 32, 16 : flow.shape[1] : 32]
-        place.quiver(x, y, 3 * flow[y, x, 0], 3 * flow[y, x, 1], angles="xy", scale_units="xy", scale=1, width=0.004)
+        y, x = np.mgrid[24 : flow.shape[0] : 48, 24 : flow.shape[1] : 48]
+        arrows = times * flow[y, x]
+        place.quiver(x, y, arrows[..., 0], arrows[..., 1], angles="xy", scale_units="xy", scale=1, width=0.008)
+    key(axes.flat[len(fields)], most, f"key: up to {most:.1f} px; arrows {times} times as long")
     return figure
+
+
+def key(axes: Axes, most: float, title: str, size: int = 201) -> None:
+    """The colours of all flows up to ``most`` pixels as a disc: each place has the colour of the way to it."""
+    y, x = np.mgrid[-most : most : size * 1j, -most : most : size * 1j]
+    disc = colours(np.stack((x, y), axis=2), most)
+    disc[np.hypot(x, y) > most] = 255
+    style.picture(axes, disc, title)
+    middle = size // 2
+    ways = {"left": (0, middle, "right"), "right": (size, middle, "left")}
+    ways |= {"up": (middle, 0, "center"), "down": (middle, size, "center")}
+    for name, (across, down, side) in ways.items():
+        level = {"up": "top", "down": "bottom"}.get(name, "center")
+        axes.text(across, down, name, ha=side, va=level, fontsize=8)
 
 
 def errors(truth: np.ndarray, frames: Mapping[str, np.ndarray]) -> Figure:
@@ -145,16 +163,29 @@ def errors(truth: np.ndarray, frames: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
+def fusion(truth: np.ndarray, frames: Mapping[str, np.ndarray], before: np.ndarray) -> Figure:
+    """Error maps of ``frames`` but the last, of which we draw its error less that of ``before``, in 8-bit levels."""
+    *inputs, output = frames
+    figure, axes = style.new(1, len(frames), height=2.0)
+    for place, name in zip(axes[0], inputs, strict=False):
+        drawn = style.error_map(place, frames[name], truth, name)
+    figure.colorbar(drawn, ax=axes[0, :-1], label="levels", shrink=0.7)
+    after, first = (np.abs(frame.astype(np.float32) - truth).mean(2) for frame in (frames[output], before))
+    changed = residual(axes[0, -1], after - first, output, float(np.quantile(np.abs(after - first), 0.99)) or 1.0)
+    figure.colorbar(changed, ax=axes[0, -1], label="levels: below 0\nis better", shrink=0.7)
+    return figure
+
+
 def teachers(
     frame: np.ndarray, cosine: np.ndarray, moving: np.ndarray, shares: np.ndarray, error: SequenceOf[float]
 ) -> Figure:
     """Where the matching error sends moving pixels (blue: to the truth, red: away), and its mean on the way there."""
-    figure, axes = style.new(1, 3, height=2.3, width_ratios=[1, 1.25, 1])
+    figure, axes = style.new(1, 3, height=2.7)
     style.picture(axes[0, 0], frame, "the frame")
     shown = np.ma.masked_where(~moving, cosine)
     style.picture(axes[0, 1], np.full_like(frame, 160), "which way from no motion")
     drawn = axes[0, 1].imshow(shown, cmap="RdBu", vmin=-1, vmax=1, interpolation="nearest")
-    figure.colorbar(drawn, ax=axes[0, 1], label="cosine to the truth", shrink=0.8)
+    figure.colorbar(drawn, ax=axes[0, 1], label="cosine to the truth", location="bottom", shrink=0.8)
     axes[0, 2].plot(shares, np.asarray(error) / error[int(np.argmin(np.abs(shares)))], color=style.BLUE)
     axes[0, 2].set(xlabel="share of the true motion", ylabel="mean matching error\n(1 at no motion)", ylim=(0, None))
     return figure
