@@ -112,9 +112,9 @@ def error_before_and_after(raw: np.ndarray, compressed: np.ndarray, enhanced: np
     drawn = style.error_map(axes[0, 1], enhanced, raw, "enhanced")
     figure.colorbar(drawn, ax=axes[0, :2], label="error (levels)", shrink=0.6)
     before, after = (np.abs(frame.astype(np.float32) - raw).mean(axis=2) for frame in (compressed, enhanced))
-    style.picture(axes[0, 2], np.zeros_like(raw), "change of the error")
+    style.picture(axes[0, 2], np.zeros_like(raw), "change of the error (below 0 is better)")
     change = axes[0, 2].imshow(after - before, cmap="RdBu_r", vmin=-10, vmax=10, interpolation="nearest")
-    figure.colorbar(change, ax=axes[0, 2], label="levels: below 0 is better", shrink=0.6)
+    figure.colorbar(change, ax=axes[0, 2], label="levels", shrink=0.6)
     return figure
 
 
