@@ -33,6 +33,21 @@ def shipped(method: Method, track: int) -> Path:
     return settings.data_dir() / "checkpoints" / f"{method.slug}_track{track}{SUFFIX}"
 
 
+def ready(method: Method, track: int) -> Path:
+    """The checkpoint that comes with the course. Raises CheckpointError, with what to do, where there is none."""
+    from venh_lib.methods import METHODS
+
+    path = shipped(method, track)
+    if not path.is_file():
+        others = [m.slug for m in METHODS.values() if track in m.tracks and shipped(m, track).is_file()]
+        raise CheckpointError(
+            f"{method.slug} has no weights for track {track} ({path} does not exist). Train them with `venh train "
+            f"{method.slug} --track {track}` and name the file it prints with --checkpoint, or choose a method that "
+            f"has weights for this track: {', '.join(others) or 'none has'}."
+        )
+    return path
+
+
 def file_hash(path: Path) -> str:
     """Sha256 of a file, in hex."""
     digest = hashlib.sha256()

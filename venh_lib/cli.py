@@ -304,7 +304,10 @@ def enhance(
 @cli.command("methods", short_help="List the methods and their sizes.")
 @AS_JSON
 def list_methods(as_json: bool) -> None:
-    """List the methods, their tracks, those with shipped weights, and the parameters in both presets."""
+    """List the methods: their tracks, the tracks for which the course has weights, and their parameters.
+
+    Parameters are those of both presets: `course`, which the course trains, and `paper`, the size in the report.
+    """
     import torch
 
     from venh_lib import checkpoints
@@ -320,12 +323,12 @@ def list_methods(as_json: bool) -> None:
     if as_json:
         _print_json(rows)
         return
-    click.echo(f"{'method':<16} {'team':<24} {'tracks':<8} {'weights':<8} {'course':>12} {'paper':>12}  parameters")
+    click.echo(f"{'method':<16} {'team':<24} {'tracks':<8} {'weights':<8} {'parameters: course':>18} {'paper':>12}")
     for row in rows:
         shipped = [track for track in row["tracks"] if checkpoints.shipped(METHODS[row["slug"]], track).is_file()]
         tracks, weights = (", ".join(map(str, some)) or "none" for some in (row["tracks"], shipped))
         course, paper = row["params"]["course"], row["params"]["paper"]
-        click.echo(f"{row['slug']:<16} {row['team']:<24} {tracks:<8} {weights:<8} {course:12,} {paper:12,}")
+        click.echo(f"{row['slug']:<16} {row['team']:<24} {tracks:<8} {weights:<8} {course:18,} {paper:12,}")
 
 
 @cli.command(short_help="Measure speed and memory.")

@@ -170,7 +170,13 @@ def _cache() -> Check:
     folder = settings.cache_dir()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     limit = settings.cache_limit_bytes()
-    return Check("cache", WORKS, f"{size / 2**30:.2f} of {limit / 2**30:.0f} GiB in {folder}")
+    advice = ""
+    if size > limit:
+        advice = (
+            "over its bound, VENH_CACHE_GIB: as new files come, those used least recently go; trainings stay. To empty "
+            "it, delete all in it but `trainings` while no venh runs: what is needed again is made again."
+        )
+    return Check("cache", WORKS, f"{size / 2**30:.2f} of {limit / 2**30:.0f} GiB in {folder}", advice)
 
 
 CHECKS: dict[str, Callable[[], Check]] = {

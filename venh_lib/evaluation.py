@@ -142,7 +142,7 @@ def evaluate(
     challenge.track(track)
     Inference.of(**settings)
     if network is None:
-        network = checkpoints.load(checkpoint or checkpoints.shipped(method, track), method)
+        network = checkpoints.load(checkpoint or checkpoints.ready(method, track), method)
     if sequences is None:
         sequences = dataset.sample_set(split, track, progress=progress)
     if not sequences:

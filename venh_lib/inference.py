@@ -206,7 +206,7 @@ def enhance_file(
     _check_target(source, target, overwrite)
     info = probe(source)
     if network is None:
-        network = checkpoints.load(checkpoint or checkpoints.shipped(method, track), method)
+        network = checkpoints.load(checkpoint or checkpoints.ready(method, track), method)
     infos = infos_of(source, info, method)
     stopwatch, started = Stopwatch(), time.perf_counter()
     size, colours = (info.width, info.height), {"matrix": info.matrix, "full_range": info.full_range}

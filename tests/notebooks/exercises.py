@@ -23,10 +23,10 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
     "00_start_here": {
         "Exercise 1": Exercise(
             ("ratio = 10 ** -0.1", "ratio = 0.79"),
-            ("ratio = 10 ** -0.05", "ratio = 1.26", "ratio = 0.5"),
+            ("ratio = 10 ** -0.05", "ratio = 1.26", "ratio = 0.5", 'ratio = "0.79"'),
         ),
         "Exercise 2": Exercise(
-            ("peaks = [0, 4, 8]", "peaks = (0, 4, 8)"),
+            ("peaks = [0, 4, 8]", "peaks = (0, 4, 8)", "peaks = {0, 4, 8}"),
             ("peaks = [1, 5, 9]", "peaks = [0, 2, 4, 6, 8]"),
         ),
         "Exercise 3": Exercise(
@@ -70,6 +70,9 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
                 "def nearest_peak(infos, t):\n"
                 "    return max(peak for peak in references.peak_frames(infos) if peak <= t), t",
                 "def nearest_peak(infos, t):\n    return 8, t",
+                "def nearest_peak(infos, t):\n    return round(t / 4) * 4, t",
+                "def nearest_peak(infos, t):\n"
+                "    return min(references.peak_frames(infos), key=lambda peak: abs(peak - t)), 999, -5, t",
                 "def nearest_peak(infos, t):\n"
                 "    beside = [peak for peak in references.peak_frames(infos) if peak != t]\n"
                 "    return min(beside, key=lambda peak: abs(peak - t)), t",
@@ -86,8 +89,14 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ),
         ),
         "Exercise 4": Exercise(
-            ('missing = "the raw video"', 'missing = "Original"'),
-            ('missing = "the QPs"', 'missing = "time"'),
+            (
+                'missing = "the raw video"',
+                'missing = "Original"',
+                'missing = "the target"',
+                'missing = "clean video"',
+                'missing = "ground truth"',
+            ),
+            ('missing = "the QPs"', 'missing = "time"', 'missing = "reference frames"', 'missing = "length"'),
         ),
     },
     "03_fidelity": {

@@ -24,6 +24,17 @@ def saved(tmp_path):
     return path, network, record
 
 
+def test_without_shipped_weights_the_whole_command_and_other_methods_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "shipped", lambda method, track: tmp_path / f"{method.slug}_track{track}")
+    for name in ("arcnn_track1", "qecnn_track1", "mfqe_track2"):
+        (tmp_path / name).touch()
+    assert checkpoints.ready(METHOD, 1) == tmp_path / "arcnn_track1"
+    with pytest.raises(CheckpointError) as caught:
+        checkpoints.ready(methods.get("vue"), 1)
+    assert "`venh train vue --track 1`" in str(caught.value)
+    assert str(caught.value).endswith("this track: arcnn, qecnn.")
+
+
 def test_round_trip_keeps_every_bit(saved):
     path, network, record = saved
     loaded = checkpoints.load(path, METHOD)

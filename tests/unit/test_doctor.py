@@ -102,7 +102,12 @@ def test_the_cache_is_measured(only, monkeypatch, tmp_path):
     monkeypatch.setenv("VENH_CACHE", str(tmp_path))
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "x").write_bytes(bytes(2**24))
-    assert _finding("cache").found.startswith("0.02 of 16 GiB")
+    finding = _finding("cache")
+    assert finding.found.startswith("0.02 of 16 GiB") and not finding.advice
+    monkeypatch.setenv("VENH_CACHE_GIB", "0.01")
+    finding = _finding("cache")
+    assert finding.status == doctor.WORKS
+    assert "least recently" in finding.advice and "delete all in it but `trainings`" in finding.advice
 
 
 def test_every_check_is_reported_in_order(monkeypatch):

@@ -82,7 +82,7 @@ def before_and_after(before: Sequence[float], after: Sequence[float], qps: Seque
     place = axes[2, 0]
     for chosen, colour, name in ((fine, style.GREEN, "finer"), (~fine, "#999999", "coarser")):
         place.bar(frames[chosen], coded[chosen], color=colour, label=name)
-    place.set_ylim(coded.min() - 4, coded.max() + 3)
+    place.set_ylim(0, 1.25 * coded.max())
     for t, qp in enumerate(coded if len(coded) <= 16 else ()):
         place.annotate(str(qp), (t, qp), ha="center", va="bottom", fontsize=8)
     place.set_ylabel("QP")
@@ -106,15 +106,15 @@ def gains(recorded: Mapping[str, float], measured: Mapping[str, float]) -> Figur
 
 
 def error_before_and_after(raw: np.ndarray, compressed: np.ndarray, enhanced: np.ndarray) -> Figure:
-    """Error maps of a compressed and an enhanced frame on one scale, and how far the error fell, in 8-bit levels."""
+    """Error maps of a compressed and an enhanced frame on one scale, and the change of the error, in 8-bit levels."""
     figure, axes = style.new(1, 3, height=2.2)
     style.error_map(axes[0, 0], compressed, raw, "compressed")
     drawn = style.error_map(axes[0, 1], enhanced, raw, "enhanced")
     figure.colorbar(drawn, ax=axes[0, :2], label="error (levels)", shrink=0.6)
     before, after = (np.abs(frame.astype(np.float32) - raw).mean(axis=2) for frame in (compressed, enhanced))
-    style.picture(axes[0, 2], np.zeros_like(raw), "error removed (blue), added (red)")
-    fell = axes[0, 2].imshow(before - after, cmap="RdBu", vmin=-10, vmax=10, interpolation="nearest")
-    figure.colorbar(fell, ax=axes[0, 2], label="levels", shrink=0.6)
+    style.picture(axes[0, 2], np.zeros_like(raw), "change of the error (below 0 is better)")
+    change = axes[0, 2].imshow(after - before, cmap="RdBu_r", vmin=-10, vmax=10, interpolation="nearest")
+    figure.colorbar(change, ax=axes[0, 2], label="levels", shrink=0.6)
     return figure
 
 
