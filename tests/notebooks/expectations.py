@@ -182,7 +182,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "heard_start_left": (0.0, 1.0),
         "heard_trained_brought": (0.0, 1.0),
         "heard_trained_left": (0.0, 1.0),
-        # An offset at rest counts as inside up to half a frame; pushed down and right nothing of the frame is left then.
+        # The first push beyond half a side; pushed down and right, no tap is inside the frame any more.
         "guard_speaks_at": (0.5, 0.65),
         "gradient_share_at_guard": (0.0, 0.05),
         "gradient_share_outside": 0,

@@ -1,4 +1,4 @@
-"""What the figures of deformable alignment compute: where taps look, the error of offsets, the windows they are held to."""
+"""What the figures of deformable alignment compute: where taps look, errors of offsets, windows with their motion."""
 
 from __future__ import annotations
 

@@ -52,7 +52,8 @@ def taps(
             for start, end in zip(regular, moved, strict=True):
                 axis.plot(*zip(start, end, strict=True), color=style.ORANGE, linewidth=0.8)
             axis.scatter(*regular.T, s=6, color="white", edgecolors=style.BLACK, linewidths=0.5, zorder=3)
-            axis.scatter(*moved.T, s=TAP_AREA * mask, color=style.ORANGE, edgecolors=style.BLACK, linewidths=0.6, zorder=4)
+            dots = {"color": style.ORANGE, "edgecolors": style.BLACK, "linewidths": 0.6, "zorder": 4}
+            axis.scatter(*moved.T, s=TAP_AREA * mask, **dots)
         axis.set(xlim=(left - 0.5, left + width - 0.5), ylim=(top + height - 0.5, top - 0.5))
     return figure
 
@@ -60,8 +61,8 @@ def taps(
 def known_window(sequence: dataset.Sequence, t: int, policy: Callable) -> dict[str, Tensor]:
     """The window of frame ``t`` of a synthesised clip as a batch of one, whole frames, as ``Crops`` gives crops.
 
-    ``lq`` [1, N, 3, H, W] and ``gt`` [1, 3, H, W] in 0–1; ``motion`` [1, N, 2, H, W] in pixels from the frame to each of
-    the window, ``known`` [1, N, H, W]. ``policy`` as in ``references``.
+    ``lq`` [1, N, 3, H, W] and ``gt`` [1, 3, H, W] in 0–1; ``motion`` [1, N, 2, H, W] in pixels from the frame to each
+    of the window, ``known`` [1, N, H, W]. ``policy`` as in ``references``.
     """
     window, scene = policy(sequence.infos, t), sequence.scene()
     given, flows = sequence.compressed_frames(), [scene.motion(t, s) for s in window]
@@ -74,7 +75,7 @@ def known_window(sequence: dataset.Sequence, t: int, policy: Callable) -> dict[s
 
 
 def offset_error(flow: Tensor, samples: Mapping[str, Tensor], number: int = 0) -> float:
-    """Mean distance in pixels of the frame of a flow [B, 2, h, w] from the true motion to frame ``number`` of the window.
+    """Mean distance of a flow [B, 2, h, w] from the true motion to frame ``number`` of the window, in full-size pixels.
 
     ``samples`` hold ``motion`` [B, N, 2, H, W] and ``known`` [B, N, H, W].
     """
