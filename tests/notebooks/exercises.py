@@ -204,6 +204,23 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('known_at = "the peak"', 'known_at = "both"'),
         ),
     },
+    "20_deformable_alignment": {
+        "Exercise 1": Exercise(
+            ("channels = 2 * 16 * 25", "channels = 800"), ("channels = 400", "channels = 1200", "channels = 50")
+        ),
+        "Exercise 2": Exercise(
+            (
+                "def offsets_of(flow, groups):\n    return flow.flip(1).repeat(1, 9 * groups, 1, 1)",
+                "def offsets_of(flow, groups):\n    return as_offsets(flow, 9 * groups)",
+            ),
+            (
+                "def offsets_of(flow, groups):\n    return flow.repeat(1, 9 * groups, 1, 1)",
+                "def offsets_of(flow, groups):\n    return flow.flip(1).repeat(1, groups, 1, 1)",
+                "def offsets_of(flow, groups):\n    return flow.flip(1).repeat_interleave(9 * groups, 1)",
+            ),
+        ),
+        "Exercise 3": Exercise(('hears = "total variation"',), ('hears = "variance"', 'hears = "both"')),
+    },
     "46_ivp_tencent": {
         "Exercise 1": Exercise(("channels = 48",), ("channels = 12", "channels = 16", "channels = 3")),
         "Exercise 2": Exercise(("width = 78",), ("width = 39", "width = 46", "width = 20")),

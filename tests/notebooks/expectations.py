@@ -177,6 +177,28 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "share_without_warping": (-0.5, 0.8),
         "dis_less_net": (-0.1, 0.1),
     },
+    "20_deformable_alignment": {
+        # Rounding of float32: of sums over 27 products, and of places in a frame of some hundred pixels.
+        "apart_from_plain": (0.0, 1e-4),
+        "apart_from_library": (0.0, 1e-4),
+        "apart_from_warp": (0.0, 1e-3),
+        "moved_by_offsets": (0.1, 10.0),
+        "cost_of_swapped_axes": (1.0, 60.0),
+        # The last layer starts at zero.
+        "gradient_at_start": 0,
+        # Half would be chance; a gradient that knows the way would send nearly all.
+        "sent_the_right_way": (0.0, 0.7),
+        "heard_start_brought": (0.0, 1.0),
+        "heard_start_left": (0.0, 1.0),
+        "heard_trained_brought": (0.0, 1.0),
+        "heard_trained_left": (0.0, 1.0),
+        # The first push beyond half a side; pushed down and right, no tap is inside the frame any more.
+        "guard_speaks_at": (0.5, 0.65),
+        "gradient_share_at_guard": (0.0, 0.05),
+        "gradient_share_outside": 0,
+        "cascade_moves": (0.01, 50.0),
+        "off_by_pyramid_and_cascade": (0.1, 50.0),
+    },
     "46_ivp_tencent": {
         **OF_A_METHOD,
         "receptive_field": 78,
@@ -304,6 +326,35 @@ RELATIONS: dict[str, list[Relation]] = {
         ("and gains by its own", lambda f: f["fused_by_net"] > f["fused_by_qecnn"] + 0.01),
         ("what it gains comes from the peaks", lambda f: f["fused_by_truth"] > f["fused_with_itself"]),
         ("the worst frame is below the mean", lambda f: f["helped_worst_frame"] <= f["gain_over_qecnn"]),
+    ],
+    "20_deformable_alignment": [
+        ("a peak helps once it is brought", lambda f: f["mixed_as_it_moved"] > f["mixed_as_it_lies"] + 0.05 >= 0.05),
+        ("one motion is not enough", lambda f: 0.1 < f["one_motion_for_all"] < f["standing_still"] / 2),
+        ("a teacher starts it", lambda f: f["off_by_taught"] < f["standing_still"] / 2),
+        ("the restoration loss does not", lambda f: f["off_by_alone"] > 0.8 * f["standing_still"]),
+        ("nor does so short a teaching if crops are turned", lambda f: f["off_by_turned"] > 0.7 * f["standing_still"]),
+        ("what was learnt is one clip's motion", lambda f: f["elsewhere_taught"] > f["elsewhere_standing_still"]),
+        ("the loss does not tell", lambda f: abs(f["gain_taught"] - f["gain_alone"]) < 0.2),
+        (
+            "all levels are taught",
+            lambda f: max(f["off_by_coarsest"], f["off_by_middle"], f["off_by_finest"]) < f["standing_still"] / 1.5,
+        ),
+        ("STDF is taught, too", lambda f: f["off_by_stdf"] < f["standing_still_three"] / 1.3),
+        (
+            "and so are two steps",
+            lambda f: min(f["off_by_first_step"], f["off_by_both_steps"]) < f["standing_still"] / 1.5,
+        ),
+        ("equal embeddings hear likeness", lambda f: f["heard_equal_brought"] > f["heard_equal_left"] + 0.01),
+        # Neighbours that differ by independent noise of variance one: twice 2/√π on top of what is smooth.
+        ("noise is rough", lambda f: f["total_variation_ragged"] > f["total_variation_learnt"] + 1 > 1),
+        ("and varies by its own variance", lambda f: 0.8 < f["variance_ragged"] - f["variance_learnt"] < 1.2),
+        ("variance is deaf to what taps share", lambda f: abs(f["variance_shared"] - f["variance_learnt"]) < 1e-3),
+        ("total variation is not", lambda f: f["total_variation_shared"] > f["total_variation_learnt"] + 1),
+        (
+            "total variation is deaf to what pixels share",
+            lambda f: abs(f["total_variation_fan"] - f["total_variation_learnt"]) < 1e-3,
+        ),
+        ("variance is not", lambda f: f["variance_fan"] > f["variance_learnt"] + 0.5),
     ],
     "46_ivp_tencent": [
         *RELATIONS_OF_A_METHOD,
