@@ -51,6 +51,11 @@ class Colour:
         switches = (bool(wanted) and changed for wanted in rng.random(4) < 0.5)
         return cls(*switches, int(rng.integers(-LUMA_SHIFT, LUMA_SHIFT + 1)))
 
+    @property
+    def recolours(self) -> bool:
+        """Whether anything but the luma's level changes."""
+        return self.negative or self.flip_cb or self.flip_cr or self.swap
+
     def __call__(self, luma: np.ndarray, cb: np.ndarray, cr: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """The planes, uint8, with this draw applied.
 
