@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from networks import awakened, without_gradient
 from torch import nn
 from torch.nn import functional
 
@@ -18,18 +19,6 @@ from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def awakened(network: nn.Module) -> nn.Module:
-    """Noise on all weights, as some start at zero: zeros hide what stands behind them."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    return network
-
-
-def without_gradient(network: nn.Module) -> list[str]:
-    return [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
 
 
 def identity_(layer: DeformConv, channels: int) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from networks import awakened
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.deformable import DeformConv
@@ -14,14 +15,6 @@ from venh_lib.methods.noahtcv import CENTRE, FRAMES, METHOD, JointAlignment, NOA
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def awakened(network: torch.nn.Module) -> torch.nn.Module:
-    """Noise on all weights, as some start at zero: zeros hide what stands behind them."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    return network
 
 
 def small(**switches) -> HalfSize:

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from networks import awakened, without_gradient
 from torch import nn
 
 from venh_lib import dataset
@@ -36,18 +37,6 @@ def _seed():
 
 def two_stages(sizes=SIZES, second=(4, 1), **model) -> TwoStage:
     return TwoStage(AveragedModels(sizes, **model), BasicVSR(*second, **model))
-
-
-def disturbed(network: nn.Module) -> nn.Module:
-    """Noise on all weights: the last convolutions start at zero, and hide what stands before them."""
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    return network
-
-
-def without_gradient(network: nn.Module) -> list[str]:
-    return [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
 
 
 def parameters(network: nn.Module) -> int:
@@ -119,7 +108,7 @@ def test_the_paper_presets_size():
 @pytest.mark.parametrize("reduction", [1, 2])
 @pytest.mark.parametrize("count", [1, 3])
 def test_odd_sizes_and_short_clips_keep_their_shape(count, reduction):
-    network = disturbed(BasicVSR(4, 1, reduction=reduction)).eval()
+    network = awakened(BasicVSR(4, 1, reduction=reduction)).eval()
     frames = torch.rand(2, count, 3, 17, 35)
     with torch.no_grad():
         output = network(frames)
@@ -129,7 +118,7 @@ def test_odd_sizes_and_short_clips_keep_their_shape(count, reduction):
 
 @pytest.mark.parametrize("switches", [{}, {"bidirectional": False}, {"flow": False}, {"reduction": 2}])
 def test_gradient_reaches_every_parameter(switches):
-    network = disturbed(BasicVSR(4, 1, **switches))
+    network = awakened(BasicVSR(4, 1, **switches))
     network(torch.rand(1, 3, 3, 32, 32)).square().mean().backward()
     assert not without_gradient(network)
 
@@ -142,7 +131,7 @@ def test_untrained_networks_give_the_frames_back():
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_forwards_alone_no_frame_knows_a_later_one(bidirectional):
-    network = disturbed(BasicVSR(4, 1, bidirectional=bidirectional, flow=False)).eval()
+    network = awakened(BasicVSR(4, 1, bidirectional=bidirectional, flow=False)).eval()
     frames = torch.rand(1, 4, 3, 16, 20)
     moved = {}
     with torch.no_grad():
@@ -156,7 +145,7 @@ def test_forwards_alone_no_frame_knows_a_later_one(bidirectional):
 
 
 def test_without_flow_is_as_with_flows_of_zero():
-    aligned = disturbed(BasicVSR(4, 1, reduction=2)).eval()
+    aligned = awakened(BasicVSR(4, 1, reduction=2)).eval()
     unaligned = BasicVSR(4, 1, reduction=2, flow=False).eval()
     weights = {name: value for name, value in aligned.state_dict().items() if not name.startswith("flow.")}
     unaligned.load_state_dict(weights)
@@ -184,7 +173,7 @@ def published_name(name: str, flavour: str) -> str:
 
 @pytest.mark.parametrize("flavour", ["mmagic", "BasicSR"])
 def test_published_weights_land_where_they_belong(flavour):
-    given = disturbed(BasicVSR(8, 2))
+    given = awakened(BasicVSR(8, 2))
     state = {published_name(name, flavour): value for name, value in given.state_dict().items()}
     assert len(state) == len(given.state_dict())
     enlarging = "generator.upsample{}.upsample_conv" if flavour == "mmagic" else "upconv{}"
@@ -204,7 +193,7 @@ def test_published_weights_land_where_they_belong(flavour):
 
 def test_the_self_ensemble_of_a_clip_is_exact():
     """A turned clip comes out as the clip does, turned: flow included, every frame, whatever the shape."""
-    network = disturbed(AveragedModels(((4, 1),), reduction=2)).eval()
+    network = awakened(AveragedModels(((4, 1),), reduction=2)).eval()
     frames = torch.rand(1, 3, 3, 20, 28)
     with torch.no_grad():
         expected = network(frames)
@@ -216,7 +205,7 @@ def test_the_self_ensemble_of_a_clip_is_exact():
 
 
 def test_models_are_averaged_over_all_copies():
-    network = disturbed(AveragedModels(SIZES, flow=False)).eval()
+    network = awakened(AveragedModels(SIZES, flow=False)).eval()
     frames = torch.rand(1, 2, 3, 12, 16)
     with torch.no_grad():
         turned = [turn.inverse(model(turn(frames))) for model in network.models for turn in ENSEMBLES[8]]
@@ -231,7 +220,7 @@ def test_models_are_averaged_over_all_copies():
 
 
 def test_the_second_stage_enhances_what_the_first_gave():
-    network = disturbed(two_stages(flow=False)).eval()
+    network = awakened(two_stages(flow=False)).eval()
     passes = []
     for name, model in (("a", network.first.models[0]), ("b", network.first.models[1]), ("second", network.second)):
         model.core.forwards.register_forward_hook(lambda *_, name=name: passes.append(name))
@@ -247,7 +236,7 @@ def test_the_second_stage_enhances_what_the_first_gave():
 
 
 def test_each_model_learns_from_its_own_output():
-    network = disturbed(AveragedModels(SIZES, flow=False))
+    network = awakened(AveragedModels(SIZES, flow=False))
     samples = {"lq": torch.rand(1, 2, 3, 12, 16), "gt": torch.rand(1, 2, 3, 12, 16)}
     loss = network.training_loss(samples, 0, 10, L1())
     own = [L1()(model(samples["lq"]), samples["gt"]) for model in network.models]
@@ -259,7 +248,7 @@ def test_each_model_learns_from_its_own_output():
 @pytest.mark.parametrize("step, frozen, learns", [(0, False, "first."), (4, False, "first."), (5, False, "second."),
                                                   (0, True, "second.")])  # fmt: skip
 def test_the_first_stage_learns_first_and_the_second_alone_after_it_or_when_it_is_frozen(step, frozen, learns):
-    network = disturbed(two_stages(flow=False)).train()
+    network = awakened(two_stages(flow=False)).train()
     network.first.requires_grad_(not frozen)
     samples = {"lq": torch.rand(1, 2, 3, 12, 16), "gt": torch.rand(1, 2, 3, 12, 16)}
     network.training_loss(samples, step, 10, L1()).backward()
@@ -303,7 +292,7 @@ def test_best_weights_are_chosen_without_self_ensembles(monkeypatch):
 
 
 def test_a_video_goes_through_in_segments_each_a_clip_of_its_own():
-    network = disturbed(two_stages(flow=False)).eval()
+    network = awakened(two_stages(flow=False)).eval()
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, (64, 70, 3), dtype=np.uint8) for _ in range(6)]
     infos = [FrameInfo(t, "P", 0, 0) for t in range(6)]

@@ -285,13 +285,14 @@ def flow_of_offsets(offsets: Tensor) -> Tensor:
     return offsets.float().unflatten(1, (-1, 2)).mean(dim=1).flip(1)
 
 
-def keep_variance_(network: nn.Module, slope: float = LEAK) -> None:
-    """``he_`` for ``network`` and the deformable convolutions in it, in place: features do not fade on their way.
+def keep_variance_(*parts: nn.Module | None, slope: float = LEAK) -> None:
+    """``he_`` for ``parts`` and the deformable convolutions in them, in place: features do not fade on their way.
 
     PyTorch's defaults leave about a fortieth of them behind EDVR's alignment (ours, at 32 channels), and what varies
     over the frame drowns in the biases. Offsets still start at zero; masks start at one half, which the weights make
-    up for.
+    up for. A part that an ablation left out is None.
     """
+    network = nn.ModuleList(part for part in parts if part is not None)
     he_(network, slope)
     for layer in network.modules():
         if isinstance(layer, DeformConv):

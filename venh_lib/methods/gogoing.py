@@ -61,9 +61,7 @@ class GogoingCore(nn.Module):
         self.tsa = TSAFusion(channels, FRAMES, RADIUS) if attention else None
         self.widen = same_conv(channels, widths[0])
         self.spatial = ResUNet(widths, blocks, reduction)
-        for part in (self.pyramid, self.pcd, self.widen):
-            if part is not None:
-                keep_variance_(part)
+        keep_variance_(self.pyramid, self.pcd, self.widen)
         if self.tsa is not None:
             # TSA's other convolutions keep small weights: its attention starts near one half.
             keep_variance_(self.tsa.fuse)

@@ -151,9 +151,7 @@ def course_core(**ablation) -> PENCore:
         # What comes behind the core starts at zero: were these zero as well, nothing would ever learn.
         keep_variance_(branch.quality if name == "qe" else branch.last)
         if name == "tsa":
-            for part in (branch.first, branch.pyramid, branch.align, branch.fuse.fuse):
-                if part is not None:
-                    keep_variance_(part)
+            keep_variance_(branch.first, branch.pyramid, branch.align, branch.fuse.fuse)
     return core
 
 

@@ -56,9 +56,7 @@ def build(preset: str) -> nn.Module:
 def course_core(core: type[EDVRCore] = RegularisedCore, **ablation: bool) -> EDVRCore:
     """The core at `course`: ``RegularisedCore``, or EDVRCore without the offset losses; ``ablation`` goes to it."""
     made = core(CHANNELS, FRAMES, reconstruct=2, groups=4, **ablation)
-    for part in (made.pyramid, made.align, made.fuse.fuse):
-        if part is not None:
-            keep_variance_(part)
+    keep_variance_(made.pyramid, made.align, made.fuse.fuse)
     return made
 
 

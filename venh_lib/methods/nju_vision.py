@@ -101,9 +101,7 @@ def build(preset: str) -> nn.Module:
 def course_core(**ablation: bool | int) -> QENetCore:
     """The core at `course`; ``ablation`` goes to QENetCore."""
     core = QENetCore(CHANNELS, offset_blocks=1, reconstruct=2, groups=4, **ablation)
-    for part in (core.align, core.fuse.fuse):
-        if part is not None:
-            keep_variance_(part)
+    keep_variance_(core.align, core.fuse.fuse)
     return core
 
 

@@ -37,8 +37,7 @@ class JointAlignment(nn.Module):
         self.unet = UNet(widths, lambda width: nn.Sequential(*residual_blocks(width, blocks)))
         self.guides = same_conv(widths[0], FRAMES * channels)
         self.align = DeformConv(channels, channels, channels, groups=groups)
-        for part in (self.first, self.guides, self.align):
-            keep_variance_(part)
+        keep_variance_(self.first, self.guides, self.align)
 
     def forward(self, features: Tensor) -> Tensor:
         guides = rectified(self.guides(self.unet(rectified(self.first(side_by_side(features))))))
@@ -106,9 +105,7 @@ class NOAHTCVCore(nn.Module):
         self.widen = same_conv(channels, widths[0])
         self.heads = UNet(widths, level)
         self.reconstruct = residual_stack(FRAMES * widths[0], channels, reconstruct)
-        for part in (self.fuse_aligned, self.widen, self.reconstruct[0]):
-            if part is not None:
-                keep_variance_(part)
+        keep_variance_(self.fuse_aligned, self.widen, self.reconstruct[0])
 
     def forward(self, features: Tensor) -> Tensor:
         if not self.references:

@@ -116,8 +116,7 @@ def course_core(**ablation: bool) -> GridPropagation:
     """The propagation at `course`; ``ablation`` goes to GridPropagation."""
     core = GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
     for branch in core.branches.values():
-        for part in (branch.align, branch.refine[0]):
-            keep_variance_(part)
+        keep_variance_(branch.align, branch.refine[0])
     keep_variance_(core.reconstruct[0])
     return core
 
