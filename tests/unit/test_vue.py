@@ -116,7 +116,7 @@ def test_odd_sizes_and_short_clips_keep_their_shape(count, reduction):
     assert output.shape == frames.shape and output.isfinite().all() and not torch.equal(output, frames)
 
 
-@pytest.mark.parametrize("switches", [{}, {"bidirectional": False}, {"flow": False}, {"reduction": 2}])
+@pytest.mark.parametrize("switches", [{}, {"bidirectional": False}, {"flow": None}, {"reduction": 2}])
 def test_gradient_reaches_every_parameter(switches):
     network = awakened(BasicVSR(4, 1, **switches))
     network(torch.rand(1, 3, 3, 32, 32)).square().mean().backward()
@@ -125,13 +125,13 @@ def test_gradient_reaches_every_parameter(switches):
 
 def test_untrained_networks_give_the_frames_back():
     frames = torch.rand(1, 2, 3, 16, 20)
-    for network in (BasicVSR(4, 1), AveragedModels(SIZES, flow=False), two_stages(flow=False)):
+    for network in (BasicVSR(4, 1), AveragedModels(SIZES, flow=None), two_stages(flow=None)):
         torch.testing.assert_close(network.eval()(frames), frames, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
 def test_forwards_alone_no_frame_knows_a_later_one(bidirectional):
-    network = awakened(BasicVSR(4, 1, bidirectional=bidirectional, flow=False)).eval()
+    network = awakened(BasicVSR(4, 1, bidirectional=bidirectional, flow=None)).eval()
     frames = torch.rand(1, 4, 3, 16, 20)
     moved = {}
     with torch.no_grad():
@@ -146,7 +146,7 @@ def test_forwards_alone_no_frame_knows_a_later_one(bidirectional):
 
 def test_without_flow_is_as_with_flows_of_zero():
     aligned = awakened(BasicVSR(4, 1, reduction=2)).eval()
-    unaligned = BasicVSR(4, 1, reduction=2, flow=False).eval()
+    unaligned = BasicVSR(4, 1, reduction=2, flow=None).eval()
     weights = {name: value for name, value in aligned.state_dict().items() if not name.startswith("flow.")}
     unaligned.load_state_dict(weights)
     frames = torch.rand(1, 3, 3, 20, 24)
@@ -205,7 +205,7 @@ def test_the_self_ensemble_of_a_clip_is_exact():
 
 
 def test_models_are_averaged_over_all_copies():
-    network = awakened(AveragedModels(SIZES, flow=False)).eval()
+    network = awakened(AveragedModels(SIZES, flow=None)).eval()
     frames = torch.rand(1, 2, 3, 12, 16)
     with torch.no_grad():
         turned = [turn.inverse(model(turn(frames))) for model in network.models for turn in ENSEMBLES[8]]
@@ -214,13 +214,13 @@ def test_models_are_averaged_over_all_copies():
         plain = torch.stack([model(frames) for model in network.models]).mean(dim=0)
         assert not torch.allclose(network(frames), plain, atol=1e-4)
         torch.testing.assert_close(network.train()(frames), plain)
-        switched_off = AveragedModels(SIZES, flow=False, ensemble=False).eval()
+        switched_off = AveragedModels(SIZES, flow=None, ensemble=False).eval()
         switched_off.load_state_dict(network.state_dict())
         torch.testing.assert_close(switched_off(frames), plain)
 
 
 def test_the_second_stage_enhances_what_the_first_gave():
-    network = awakened(two_stages(flow=False)).eval()
+    network = awakened(two_stages(flow=None)).eval()
     passes = []
     for name, model in (("a", network.first.models[0]), ("b", network.first.models[1]), ("second", network.second)):
         model.core.forwards.register_forward_hook(lambda *_, name=name: passes.append(name))
@@ -230,13 +230,13 @@ def test_the_second_stage_enhances_what_the_first_gave():
         assert [passes.count(name) for name in ("a", "b", "second")] == [8, 8, 1]
         torch.testing.assert_close(output, network.second(network.first(frames)), atol=1e-6, rtol=0)
         torch.testing.assert_close(output, frames + network.residual(frames))
-        alone = TwoStage(AveragedModels(SIZES, flow=False), None).eval()
+        alone = TwoStage(AveragedModels(SIZES, flow=None), None).eval()
         alone.load_state_dict({name: v for name, v in network.state_dict().items() if name.startswith("first.")})
         assert torch.equal(alone(frames), network.first(frames)) and not torch.allclose(alone(frames), output)
 
 
 def test_each_model_learns_from_its_own_output():
-    network = awakened(AveragedModels(SIZES, flow=False))
+    network = awakened(AveragedModels(SIZES, flow=None))
     samples = {"lq": torch.rand(1, 2, 3, 12, 16), "gt": torch.rand(1, 2, 3, 12, 16)}
     loss = network.training_loss(samples, 0, 10, L1())
     own = [L1()(model(samples["lq"]), samples["gt"]) for model in network.models]
@@ -248,7 +248,7 @@ def test_each_model_learns_from_its_own_output():
 @pytest.mark.parametrize("step, frozen, learns", [(0, False, "first."), (4, False, "first."), (5, False, "second."),
                                                   (0, True, "second.")])  # fmt: skip
 def test_the_first_stage_learns_first_and_the_second_alone_after_it_or_when_it_is_frozen(step, frozen, learns):
-    network = awakened(two_stages(flow=False)).train()
+    network = awakened(two_stages(flow=None)).train()
     network.first.requires_grad_(not frozen)
     samples = {"lq": torch.rand(1, 2, 3, 12, 16), "gt": torch.rand(1, 2, 3, 12, 16)}
     network.training_loss(samples, step, 10, L1()).backward()
@@ -257,7 +257,7 @@ def test_the_first_stage_learns_first_and_the_second_alone_after_it_or_when_it_i
 
 
 def test_one_training_makes_both_stages_one_after_the_other(tmp_path):
-    network = two_stages(((4, 0), (4, 0)), (4, 0), flow=False, reduction=2)
+    network = two_stages(((4, 0), (4, 0)), (4, 0), flow=None, reduction=2)
     method = replace(vue.METHOD, build=lambda preset: network, score=lambda *_: 0.0)
     recipe = replace(vue.METHOD.recipe(1, "smoke"), steps=4, frames=2, crop=16, warmup=0, schedule=CosineRestarts(2))
     clips = dataset.sample_set("train", limit=1)
@@ -281,7 +281,7 @@ def test_one_training_makes_both_stages_one_after_the_other(tmp_path):
 
 
 def test_best_weights_are_chosen_without_self_ensembles(monkeypatch):
-    network = two_stages(flow=False)
+    network = two_stages(flow=None)
     seen = []
     monkeypatch.setattr(vue, "restoration_gain", lambda network, *_: seen.append(network.first.ensemble) or 1.5)
     assert vue.gain_of_one_copy(network, vue.METHOD, None, (0,), CPU) == 1.5
@@ -292,7 +292,7 @@ def test_best_weights_are_chosen_without_self_ensembles(monkeypatch):
 
 
 def test_a_video_goes_through_in_segments_each_a_clip_of_its_own():
-    network = awakened(two_stages(flow=False)).eval()
+    network = awakened(two_stages(flow=None)).eval()
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 256, (64, 70, 3), dtype=np.uint8) for _ in range(6)]
     infos = [FrameInfo(t, "P", 0, 0) for t in range(6)]

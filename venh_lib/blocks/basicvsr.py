@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -47,16 +47,23 @@ class BasicVSR(nn.Module):
     clip, one forwards; both branches' features of a frame are fused, and what they give is added to the frame. It
     starts at zero. Flow, features and the fusion live at 1/``reduction`` of the frame's height and width.
 
-    Ablations: ``bidirectional=False`` goes forwards alone, ``flow=False`` passes features on without aligning them.
+    ``flow`` builds what estimates it. Ablations: ``bidirectional=False`` goes forwards alone, ``flow=None`` passes
+    features on without aligning them.
     """
 
     def __init__(
-        self, channels: int = 64, blocks: int = 30, *, reduction: int = 1, bidirectional: bool = True, flow: bool = True
+        self,
+        channels: int = 64,
+        blocks: int = 30,
+        *,
+        reduction: int = 1,
+        bidirectional: bool = True,
+        flow: Callable[[], nn.Module] | None = SpyNet,
     ) -> None:
         super().__init__()
         self.reduction = reduction
         inside = 3 * reduction**2
-        self.flow = SpyNet() if flow else None
+        self.flow = None if flow is None else flow()
         self.shrink = nn.PixelUnshuffle(reduction)
         self.core = BidirectionalPropagation(inside, channels, blocks, bidirectional=bidirectional)
         self.last = nn.ModuleList((same_conv(channels, channels), zero_(same_conv(channels, inside))))

@@ -52,6 +52,11 @@ def upsample_flow(flow: Tensor, factor: int = 2) -> Tensor:
     return factor * functional.interpolate(flow, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
+def shrunk_flow(flow: Tensor, factor: int) -> Tensor:
+    """A flow ``[B, 2, H, W]`` made ``factor`` times smaller, its vectors with it: the mean over each square."""
+    return functional.avg_pool2d(flow, factor) / factor
+
+
 def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: float = DETAIL_GAIN) -> None:
     """Start a level of a motion net as a crude gradient method (Lucas and Kanade, 1981), in place.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence as SequenceOf
 
 import numpy as np
+import pandas
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -120,4 +121,37 @@ def overflow(pushes: SequenceOf[float], curves: Mapping[str, SequenceOf[float]],
     place.set(xlabel="mean length of the offsets (longer sides of the frame)", ylabel="share of what it is at rest")
     place.set_ylim(-0.03, None)
     place.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def by_speed(errors: pandas.DataFrame) -> Figure:
+    """Mean errors in pixels, a column for each estimate, against how far pixels moved, a row for each class."""
+    figure, axes = style.new(height=3.2)
+    place = axes[0, 0]
+    for (name, values), shape, colour in zip(errors.items(), "os^Dv", style.PALETTE, strict=False):
+        place.plot(range(len(errors)), values, f"{shape}-", markersize=4, color=colour, label=name)
+    place.set_xticks(range(len(errors)), errors.index)
+    place.set(yscale="log", xlabel="true motion (px)", ylabel="mean error (px)")
+    place.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def shares(values: Mapping[str, float], label: str) -> Figure:
+    """A bar for each name."""
+    figure, axes = style.new(height=2.6)
+    axes[0, 0].bar(range(len(values)), values.values(), 0.6)
+    axes[0, 0].set_xticks(range(len(values)), values)
+    axes[0, 0].set_ylabel(label)
+    return figure
+
+
+def against_motion(clips: pandas.DataFrame) -> Figure:
+    """A named point for each clip: the second column of ``clips`` against its first; the columns name the axes."""
+    figure, axes = style.new(height=3.4)
+    place, (across, up) = axes[0, 0], clips.columns
+    place.scatter(clips[across], clips[up], color=style.BLUE)
+    for name, row in clips.iterrows():
+        place.annotate(name, (row[across], row[up]), (4, 4), textcoords="offset points", fontsize=8)
+    place.axhline(0, color=style.BLACK, linewidth=0.8)
+    place.set(xlabel=across, ylabel=up)
     return figure

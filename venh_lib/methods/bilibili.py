@@ -17,7 +17,7 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import FROZEN, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, FROZEN, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
@@ -204,10 +204,10 @@ METHOD = Method(
     build=build,
     policy=POLICY,
     recipes={
-        **{(track, "smoke"): smoke_recipe(_LOSS, motion=False, frozen=_MEANS) for track in (1, 3)},
+        **{(track, "smoke"): smoke_recipe(_LOSS, frozen=_MEANS) for track in (1, 3)},
         # The models are trained first, each on data of its own; then the gate alone. Its numbers of steps are ours.
         **{
-            (track, "course"): window_recipe(600, _LOSS, motion=False, start=_BOTH, frozen=_MODELS, rates=())
+            (track, "course"): window_recipe(600, _LOSS, start=_BOTH, frozen=_MODELS, rates=())
             for track in (1, 3)
         },
         **{(track, "paper"): _paper(30_000, start=_BOTH, frozen=_MODELS) for track in (1, 3)},
@@ -240,7 +240,8 @@ METHOD = Method(
         "trained body and tail make the picture. 32 channels in the offset network, 32 fused features, 3 blocks of "
         "32, 128, 32, and 16 channels in the gate.",
         "Course recipes: the first model learns from clips synthesised from photos, the second from shots of a film, "
-        "in the place of BiliTube4k; STDF's offsets are first taught the true motion of the synthesised clips.",
+        "in the place of BiliTube4k.",
+        BROUGHT,
     ),
 )
 
@@ -251,7 +252,6 @@ def _model(name: str, film: float, **changes) -> Method:
     ``film``, the share of the film in the course recipe, and ``changes`` to the paper recipe tell the two apart.
     """
     slug = f"bilibili_{name}"
-    seen = {"film": film, "motion": film < 1}
     return Method(
         slug=slug,
         team="",
@@ -263,9 +263,9 @@ def _model(name: str, film: float, **changes) -> Method:
         policy=POLICY,
         recipes={
             **{(track, "smoke"): smoke_recipe(_LOSS) for track in (1, 3)},
-            (1, "course"): window_recipe(3_000, _LOSS, **seen),
+            (1, "course"): window_recipe(3_000, _LOSS, film=film),
             # §4.1: Track 3's models go on from Track 1's.
-            (3, "course"): window_recipe(1_500, _LOSS, start=(("", slug, 1),), **seen),
+            (3, "course"): window_recipe(1_500, _LOSS, start=(("", slug, 1),), film=film),
             (1, "paper"): _paper(**changes),
             (3, "paper"): _paper(100_000, start=(("", slug, 1),), **changes),
         },

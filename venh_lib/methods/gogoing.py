@@ -13,7 +13,7 @@ from venh_lib.blocks.residual import rectified, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS = 3
@@ -139,5 +139,6 @@ METHOD = Method(
         "Course preset: 32 channels, one residual block, 2 offset groups (of 16 channels, as at full width), ResUNet "
         "of 32, 48 and 64 channels, reduction 4 (16 would leave two units, of which a rectifier easily silences both). "
         "PCD, its three levels and cascade, TSA and the seven frames are kept.",
+        BROUGHT,
     ),
 )

@@ -11,7 +11,7 @@ from venh_lib.blocks.deformable import DeformConv, keep_variance_
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet, penalised, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, penalised, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS, FRAMES = 2, 5
@@ -96,9 +96,9 @@ METHOD = Method(
         "Course preset: the alignment and fusion, of 32 channels with 4 offset groups and two residual blocks behind "
         "them, stand inside BRNet: its trained head makes each frame's features, at half the frame's size, what was "
         "fused joins the centre's, and BRNet's trained body and tail make the picture. Training goes on from there.",
-        "Course recipe: the offsets of PCD's levels are first taught the true motion of synthesised clips, with a "
-        "weight that falls to zero; convolutions start as He et al. say, since with PyTorch's defaults next to "
-        "nothing of a frame's detail comes out of PCD.",
+        BROUGHT,
+        "Course recipe: convolutions start as He et al. say, since with PyTorch's defaults next to nothing of a "
+        "frame's detail comes out of PCD.",
         "Course recipe: warm-up and a cosine, crops from places that lost much, moving average of the weights, "
         "clipped gradients, flips and colour augmentation; the report names none of these.",
         "Track 2, with the enhanced frames sharpened, is not here yet.",

@@ -12,7 +12,7 @@ from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # Seven consecutive frames, as in the team's code.
@@ -155,5 +155,6 @@ METHOD = Method(
         "half the frame's size (the team's have its full size), and whose trained body and tail make the picture; 32 "
         "channels instead of 128, 2 residual blocks behind the fusion instead of 16, one instead of 4 at each stop of "
         "the offset network, 4 offset groups instead of 8.",
+        BROUGHT,
     ),
 )

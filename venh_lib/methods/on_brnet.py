@@ -1,10 +1,10 @@
 """A team's network inside a trained BRNet: how the `course` presets of the methods that look at other frames start.
 
 An hour on two cores is too short to learn both what one frame says and what other frames add to it, and offsets that
-start at zero learn nothing from the restoration loss alone in that time. So the head of BRNet, trained before, makes
-each frame's features; the team's alignment and fusion find in them what the other frames know, which joins the restored
-frame's features; and BRNet's body and tail make the picture. Offsets are first taught by the true motion of
-synthesised clips.
+start at zero find no motion of several pixels in that time, not even when they are taught the true one. So frames are
+first brought onto the restored one by a flow that needs no training; the head of BRNet, trained before, makes each
+frame's features; the team's alignment and fusion correct what the flow left and find what the other frames know, which
+joins the restored frame's features; and BRNet's body and tail make the picture.
 """
 
 from __future__ import annotations
@@ -13,24 +13,26 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from venh_lib.blocks.flow import flow_error
+from venh_lib.blocks.dis import DenseInverseSearch, trusted
+from venh_lib.blocks.flow import shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import neighbour_flows
-from venh_lib.blocks.residual import enlarged, same_conv, zero_
-from venh_lib.blocks.spynet import SpyNet
+from venh_lib.blocks.residual import same_conv, zero_
 from venh_lib.methods import ivp_tencent
 from venh_lib.recipes import Cosine, Recipe
 
-# What an error of one pixel of the offsets counts beside the restoration, as a share of its loss, whichever loss that
-# is; it falls to zero over this share of the steps, after which only restoration shapes the offsets (both ours).
-TEACHING, TAUGHT_SHARE = 0.5, 0.7
-SINGLE, FLOW = "single.", "flow."
+SINGLE = "single."
 FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 # Track 3 has no BRNet of its own: every training starts from that of Track 1, and changes it at a third of the rate.
 START, SLOWLY = ((SINGLE, "ivp_tencent", 1),), ((SINGLE, 0.3, 0),)
+# Among the departures of every method whose frames are brought first.
+BROUGHT = (
+    "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
+    "search, where that makes them clearly more alike, and the method's own alignment corrects what is left. Without "
+    "it offsets found no motion in an hour: NOAHTCV's, taught the true one of synthesised clips, stayed at zero."
+)
 
 
 class OnBRNet(nn.Module):
@@ -41,10 +43,12 @@ class OnBRNet(nn.Module):
     A core that aligns by offsets has ``flows()``, what the offsets of its last forward say of the motion from the
     restored frame to each frame of the window: flows ``[B·N, 2, h', w']`` in pixels of their own sizes. One with
     losses of its own has ``penalty(progress)``, a scalar, with ``progress`` from 0 to 1 through the training.
+    ``brought=False`` leaves the frames where they are, and all alignment to the core.
     """
 
-    def __init__(self, core: nn.Module, channels: int, out_channels: int) -> None:
+    def __init__(self, core: nn.Module, channels: int, out_channels: int, *, brought: bool = True) -> None:
         super().__init__()
+        self.search = DenseInverseSearch() if brought else None
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.enter = same_conv(width, channels, 1)
@@ -53,6 +57,7 @@ class OnBRNet(nn.Module):
 
     def forward(self, window: Tensor) -> Tensor:
         height, width = window.shape[-2:]
+        window = self.brought(window)
         window = pad_to_multiple(window.flatten(0, 1), REDUCTION * self.core.multiple).unflatten(0, window.shape[:2])
         features = self.single.features(window.flatten(0, 1))
         found = self.leave(self.core(self.enter(features).unflatten(0, window.shape[:2])))
@@ -64,21 +69,25 @@ class OnBRNet(nn.Module):
         """What the output differs by from the restored frame, ``[B, 3, H, W]``, float32."""
         return self(window).float() - window[:, window.shape[1] // 2]
 
+    def brought(self, window: Tensor) -> Tensor:
+        """The window with every other frame brought onto the restored one, where that makes them clearly more alike."""
+        frames = zip(window.unbind(dim=1), self.motion(window), strict=True)
+        # What does not move stays as it is, to the last bit.
+        return torch.stack([torch.where(flow.any(1, keepdim=True), warp(x, flow), x) for x, flow in frames], dim=1)
+
+    def motion(self, window: Tensor) -> list[Tensor]:
+        """The flows from the restored frame to each of the window, ``[B, 2, H, W]`` in pixels; zero where unused."""
+        frames = window.unbind(dim=1)
+        own = frames[len(frames) // 2]
+        if self.search is None:
+            return [torch.zeros_like(own[:, :2]) for _ in frames]
+        return [trusted(self.search(own, other), own, other) for other in frames]
+
     def training_loss(
         self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """``loss`` of the output, the core's own penalty, and, where ``samples`` has it, the error from the motion.
-
-        ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``, and may hold the true ``motion`` [B, N, 2, H, W] in pixels
-        from the restored frame to each, with where it is ``known`` [B, N, H, W].
-        """
-        restoration = loss(self(samples["lq"]).float(), samples["gt"])
-        total = penalised(self.core, restoration, step / steps)
-        share = TEACHING * (1 - step / (TAUGHT_SHARE * steps))
-        if "motion" in samples and share > 0 and (flows := self.core.flows()):
-            motion, known = (samples[key].flatten(0, 1) for key in ("motion", "known"))
-            total = total + share * restoration.detach() * flow_error(flows, motion, known)
-        return total
+        """``loss`` of the output and the core's own penalty. ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``."""
+        return penalised(self.core, loss(self(samples["lq"]).float(), samples["gt"]), step / steps)
 
 
 class RecurrentOnBRNet(nn.Module):
@@ -86,15 +95,14 @@ class RecurrentOnBRNet(nn.Module):
 
     Each of the ``cores`` maps features ``[B, T, channels, h, w]`` and the flows between neighbours, both ways
     (``neighbour_flows``, at the features' size), to what joins each frame's features, of that shape. Untrained it is
-    not heard. The mean of what they make of the clip comes out. SpyNet estimates the flows on frames of a quarter of
-    the size, as BasicVSR++ does; they are enlarged.
+    not heard. The mean of what they make of the clip comes out. Flows are DenseInverseSearch's, of whole frames.
     """
 
     def __init__(self, *cores: nn.Module, channels: int) -> None:
         super().__init__()
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
-        self.flow = SpyNet()
+        self.flow = DenseInverseSearch()
         self.enter = nn.ModuleList(same_conv(width, channels, 1) for _ in cores)
         self.cores = nn.ModuleList(cores)
         self.leave = nn.ModuleList(zero_(same_conv(channels, width)) for _ in cores)
@@ -128,9 +136,8 @@ class RecurrentOnBRNet(nn.Module):
 
     def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Flows at half the frames' size, from frame t + 1 to t and from t to t + 1, for each t but the last."""
-        small = functional.avg_pool2d(frames.flatten(0, 1), 2 * REDUCTION).unflatten(0, frames.shape[:2])
-        there, back = neighbour_flows(self.flow, small)
-        return [2 * enlarged(flow) for flow in there], [2 * enlarged(flow) for flow in back]
+        there, back = neighbour_flows(self.flow, frames)
+        return [shrunk_flow(flow, REDUCTION) for flow in there], [shrunk_flow(flow, REDUCTION) for flow in back]
 
 
 def penalised(core: nn.Module, loss: Tensor, progress: float) -> Tensor:
@@ -142,19 +149,15 @@ def window_recipe(steps: int, loss: Callable, **changes) -> Recipe:
     """How networks inside BRNet learn at `course`: ``changes`` replace settings by name. All are ours."""
     settings = {
         "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
-        "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "motion": True, "start": START, "frozen": FROZEN,
+        "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "start": START, "frozen": FROZEN,
         "rates": SLOWLY, "validate_every": 500,
     }  # fmt: skip
     return Recipe(steps=steps, loss=loss, **(settings | changes))
 
 
 def clip_recipe(steps: int, loss: Callable, **changes) -> Recipe:
-    """The same for recurrent networks, which learn from clips of nine frames and have SpyNet's motion to start with."""
-    settings = {
-        "batch": 2, "frames": 9, "motion": False, "start": (*START, (FLOW, "spynet", 1)),
-        "rates": (*SLOWLY, (FLOW, 0.1, steps // 4)),
-    }  # fmt: skip
-    return window_recipe(steps, loss, **(settings | changes))
+    """The same for recurrent networks, which learn from clips of nine frames."""
+    return window_recipe(steps, loss, **({"batch": 2, "frames": 9} | changes))
 
 
 def smoke_recipe(loss: Callable, **changes) -> Recipe:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from venh_lib import references
 from venh_lib.blocks.basicvsr import BasicVSR, BidirectionalPropagation
+from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.blocks.residual import LEAK, he_
 from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
@@ -110,7 +111,7 @@ def build(preset: str) -> TwoStage:
     first = build_first(preset)
     if preset == "paper":
         return TwoStage(first, BasicVSR(*SECOND_STAGE))
-    return TwoStage(first, BasicVSR(CHANNELS, COURSE_SECOND_STAGE, reduction=2))
+    return TwoStage(first, BasicVSR(CHANNELS, COURSE_SECOND_STAGE, reduction=2, flow=DenseInverseSearch))
 
 
 def build_first(preset: str) -> nn.Module:
@@ -190,13 +191,13 @@ _DEPARTURES = (
     "eighth of it and frozen for 5,000 steps, 15 frames, batches of 8, cosine); crops of 128×128 are ours, theirs are "
     "64×64 before enlargement. Vimeo-90K, which Table 4 names, is left out: it would have to be compressed first.",
     "Course preset: the models of a stage, of 32 channels and two to five blocks a branch, stand inside one BRNet "
-    "and share one flow network: BRNet's trained head makes each frame's features at half the frame's size, what a "
-    "model gathers joins them, and BRNet's trained body and tail make its picture. Flow is estimated at a quarter "
-    "of the size and enlarged. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a "
-    "BasicVSR at half size.",
+    "and share one flow: BRNet's trained head makes each frame's features at half the frame's size, what a model "
+    "gathers joins them, and BRNet's trained body and tail make its picture. Flow is OpenCV's dense inverse search, "
+    "which does not learn. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a BasicVSR at "
+    "half size.",
 )
 
-# At full size mmagic's code warns below this. At `course` flow then sees 16 pixels, which SpyNet enlarges to 32.
+# At full size mmagic's code warns below this. At `course` the second stage's flow sees half of it.
 LEAST_SIZE = 64
 
 METHOD = Method(
@@ -216,9 +217,9 @@ METHOD = Method(
         (1, "course"): clip_recipe(
             1_500,
             Charbonnier(),
-            start=(("first.", "vue_first"), ("second.flow.", "spynet", 1)),
+            start=(("first.", "vue_first"),),
             frozen=("first.",),
-            rates=(("second.flow.", 0.1, 375),),
+            rates=(),
         ),
         (1, "paper"): _paper(
             ("second.flow.",), frozen=("first.",), start=(("first.", "vue_first"), ("second.flow.", "spynet", 1))

@@ -1,0 +1,54 @@
+"""Optical flow that nobody has to train: dense inverse search, as OpenCV computes it (Kroeger et al., ECCV 2016)."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from venh_lib.blocks.flow import warp
+
+# Luma of BT.601 from R, G and B.
+LUMA = (0.299, 0.587, 0.114)
+# A flow is followed where the squared difference around a pixel falls below this share of that without motion, over a
+# square of so many pixels. Interpolation blurs, and so makes anything somewhat more alike. Both are ours.
+FITS, AROUND = 0.8, 9
+
+
+class DenseInverseSearch(nn.Module):
+    """Flow ``[B, 2, H, W]`` in pixels from ``frame`` to ``other``, both ``[B, 3, H, W]`` RGB in 0–1: no weights.
+
+    A stand-in for SpyNet where there are two cores and an hour: its motion is good from the first step. It looks at
+    luma in eight bits, runs on the CPU wherever the frames are, and passes no gradient. Frames have 16 pixels a side
+    or more.
+    """
+
+    def forward(self, frame: Tensor, other: Tensor) -> Tensor:
+        estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        flows = [estimator.calc(before, after, None) for before, after in zip(_luma(frame), _luma(other), strict=True)]
+        return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(frame.device)
+
+
+def trusted(flow: Tensor, frame: Tensor, other: Tensor) -> Tensor:
+    """``flow`` where ``other``, warped by it, fits ``frame`` clearly better than as it is; no motion elsewhere.
+
+    All are ``[B, ·, H, W]``, frames in 0–1. In what stands still an estimate trembles: each pixel would be a mean of
+    its neighbours, for nothing.
+    """
+    before, after = (_difference(frame, seen) for seen in (other, warp(other, flow)))
+    return torch.where(after < FITS * before, flow, torch.zeros_like(flow))
+
+
+def _difference(frame: Tensor, other: Tensor) -> Tensor:
+    """Mean squared difference around each pixel, ``[B, 1, H, W]``."""
+    squared = (frame.detach() - other.detach()).float().square().mean(dim=1, keepdim=True)
+    return functional.avg_pool2d(squared, AROUND, stride=1, padding=AROUND // 2, count_include_pad=False)
+
+
+def _luma(frames: Tensor) -> np.ndarray:
+    """Luma ``[B, H, W]``, uint8, of frames ``[B, 3, H, W]`` in 0–1."""
+    weights = torch.tensor(LUMA, device=frames.device).view(3, 1, 1)
+    luma = (frames.detach().float().clamp(0, 1) * weights).sum(dim=1)
+    return luma.mul(255).round().to(torch.uint8).cpu().numpy()
