@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from venh_lib.blocks.dis import DenseInverseSearch
+from venh_lib.blocks.dis import DenseInverseSearch, trusted
 from venh_lib.blocks.flow import shrunk_flow, upsample_flow, warp
 
 
@@ -38,6 +38,18 @@ def test_dense_inverse_search_takes_each_pair_of_a_batch_by_itself_and_learns_no
     flows = search(frame, torch.cat((one, two.roll(2, dims=3))))
     assert not flows.requires_grad and not list(search.parameters()) and not search.state_dict()
     assert flows[0].abs().max() < 0.05 and inside(flows[1:])[:, 0].mean() == pytest.approx(2, abs=0.1)
+
+
+def test_dense_inverse_search_takes_frames_of_a_few_pixels():
+    frame = texture(9, 21)
+    assert DenseInverseSearch()(frame, frame).shape == (1, 2, 9, 21)
+
+
+def test_no_motion_is_trusted_where_it_does_not_help():
+    frame, other = texture(48, 48), texture(48, 48).roll(2, dims=3)
+    right, wrong = (torch.tensor([across, 0.0]).view(1, 2, 1, 1).expand(1, 2, 48, 48) for across in (2.0, -2.0))
+    assert torch.equal(inside(trusted(right, frame, other)), inside(right))
+    assert not inside(trusted(wrong, frame, other)).any()
 
 
 def test_a_shrunk_flow_points_at_the_same_place():

@@ -12,6 +12,8 @@ from venh_lib.blocks.flow import warp
 
 # Luma of BT.601 from R, G and B.
 LUMA = (0.299, 0.587, 0.114)
+# The search's patches have eight pixels a side at half the size.
+LEAST = 16
 # A flow is followed where the squared difference around a pixel falls below this share of that without motion, over a
 # square of so many pixels. Interpolation blurs, and so makes anything somewhat more alike. Both are ours.
 FITS, AROUND = 0.8, 9
@@ -21,14 +23,14 @@ class DenseInverseSearch(nn.Module):
     """Flow ``[B, 2, H, W]`` in pixels from ``frame`` to ``other``, both ``[B, 3, H, W]`` RGB in 0–1: no weights.
 
     A stand-in for SpyNet where there are two cores and an hour: its motion is good from the first step. It looks at
-    luma in eight bits, runs on the CPU wherever the frames are, and passes no gradient. Frames have 16 pixels a side
-    or more.
+    luma in eight bits, runs on the CPU wherever the frames are, and passes no gradient.
     """
 
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
         estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         flows = [estimator.calc(before, after, None) for before, after in zip(_luma(frame), _luma(other), strict=True)]
-        return torch.from_numpy(np.stack(flows)).permute(0, 3, 1, 2).to(frame.device)
+        height, width = frame.shape[-2:]
+        return torch.from_numpy(np.stack(flows)[:, :height, :width]).permute(0, 3, 1, 2).to(frame.device)
 
 
 def trusted(flow: Tensor, frame: Tensor, other: Tensor) -> Tensor:
@@ -48,7 +50,8 @@ def _difference(frame: Tensor, other: Tensor) -> Tensor:
 
 
 def _luma(frames: Tensor) -> np.ndarray:
-    """Luma ``[B, H, W]``, uint8, of frames ``[B, 3, H, W]`` in 0–1."""
+    """Luma ``[B, H, W]``, uint8, of frames ``[B, 3, H, W]`` in 0–1, their edges repeated up to LEAST pixels a side."""
     weights = torch.tensor(LUMA, device=frames.device).view(3, 1, 1)
     luma = (frames.detach().float().clamp(0, 1) * weights).sum(dim=1)
-    return luma.mul(255).round().to(torch.uint8).cpu().numpy()
+    missing = [(0, max(LEAST - side, 0)) for side in luma.shape[1:]]
+    return np.pad(luma.mul(255).round().to(torch.uint8).cpu().numpy(), [(0, 0), *missing], mode="edge")
