@@ -382,8 +382,8 @@ def strip(notebooks: tuple[str, ...], on_commit: bool) -> None:
     if on_commit:
         stripping.strip_on_commit(settings.data_dir().resolve().parent)
     elif notebooks == ("-",):
-        text = click.get_binary_stream("stdin").read().decode()
-        click.get_binary_stream("stdout").write(stripping.stripped(text).encode())
+        text = sys.stdin.buffer.read().decode()
+        sys.stdout.buffer.write(stripping.stripped(text).encode())
     else:
         for path in [Path(name) for name in notebooks] or runner.notebook_paths():
             if stripping.strip_file(path):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -73,6 +74,23 @@ def test_curves_and_marks_are_named():
     axes = draw.learning([0, 5], {"a": [4.0, 1.0], "b": [4.0, 6.0]}, {"still": 4.0}, "off by (pixels)").axes[0]
     assert [line.get_label() for line in axes.lines] == ["a", "b", "still"]
     assert list(axes.lines[1].get_ydata()) == [4, 6] and axes.get_ylabel() == "off by (pixels)"
+
+
+def test_errors_are_drawn_by_class_of_motion():
+    errors = pandas.DataFrame({"no motion": [0.5, 3.0], "brought": [0.5, 0.3]}, index=["0–1", "2–4"])
+    axes = draw.by_speed(errors).axes[0]
+    assert [line.get_label() for line in axes.lines] == ["no motion", "brought"] and axes.get_yscale() == "log"
+    assert list(axes.lines[1].get_ydata()) == [0.5, 0.3]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0–1", "2–4"]
+
+
+def test_each_share_has_a_bar_and_each_clip_a_name():
+    bars = draw.shares({"down, 1/2": 0.5, "up, 1/2": 0.2}, "share").axes[0]
+    assert [bar.get_height() for bar in bars.patches] == [0.5, 0.2] and bars.get_ylabel() == "share"
+    clips = pandas.DataFrame({"motion (px)": [1.0, 4.0], "gain (dB)": [0.3, 0.1]}, index=["slow", "fast"])
+    points = draw.against_motion(clips).axes[0]
+    assert points.collections[0].get_offsets().tolist() == [[1.0, 0.3], [4.0, 0.1]]
+    assert [text.get_text() for text in points.texts] == ["slow", "fast"] and points.get_xlabel() == "motion (px)"
 
 
 def test_attention_is_drawn_on_one_scale():

@@ -164,10 +164,14 @@ def test_a_clip_of_one_frame_and_odd_sides():
 
 def test_ablations_leave_the_path_out():
     twins = mt_maxclear.METHOD.ablations
-    apart = twins["no alignment"]()
-    assert not any(isinstance(module, DeformConv) for module in apart.modules())
+    apart, brought = twins["no alignment"](), twins["brought alone"]()
+    assert not any(isinstance(module, DeformConv) for twin in (apart, brought) for module in twin.modules())
+    assert apart.search is None and brought.search is not None and twins["not brought"]().search is None
     assert hasattr(mt_maxclear.build("course").core, "penalty")
     assert not hasattr(twins["no offset losses"]().core, "penalty")
+    twins = noahtcv.METHOD.ablations
+    assert not twins["no references"]().core.references and twins["not brought"]().search is None
+    assert not any(isinstance(module, noahtcv.ScaleFusion) for module in twins["last fusion alone"]().modules())
 
 
 def test_brnet_inside_has_the_prefix_that_recipes_name():

@@ -104,7 +104,9 @@ METHOD = Method(
         "Track 2, with the enhanced frames sharpened, is not here yet.",
     ),
     ablations={
-        "no alignment": lambda: OnBRNet(course_core(EDVRCore, aligned=False), CHANNELS, CHANNELS),
+        "no alignment": lambda: OnBRNet(course_core(EDVRCore, aligned=False), CHANNELS, CHANNELS, brought=False),
+        "brought alone": lambda: OnBRNet(course_core(EDVRCore, aligned=False), CHANNELS, CHANNELS),
+        "not brought": lambda: OnBRNet(course_core(), CHANNELS, CHANNELS, brought=False),
         "no offset losses": lambda: OnBRNet(course_core(EDVRCore), CHANNELS, CHANNELS),
     },
 )

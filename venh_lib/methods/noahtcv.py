@@ -16,6 +16,8 @@ from venh_lib.recipes import Cosine, Recipe
 
 # The previous PQF, the frame to restore, the next PQF.
 FRAMES, CENTRE = 3, 1
+# Features of each frame at `course`.
+COURSE_CHANNELS = 24
 
 
 def side_by_side(features: Tensor) -> Tensor:
@@ -129,13 +131,18 @@ def build(preset: str) -> nn.Module:
             64, groups=8, offset_widths=(64, 96, 128), widths=(64, 128, 256), blocks=2, reconstruct=10
         )
         return HalfSize(core, 64, 64, extract=5)
-    return OnBRNet(course_core(), 24, 24)
+    return inside_brnet(course_core())
+
+
+def inside_brnet(core: NOAHTCVCore, **ablation: bool) -> OnBRNet:
+    """The network at `course` around ``core``; ``ablation`` goes to OnBRNet."""
+    return OnBRNet(core, COURSE_CHANNELS, COURSE_CHANNELS, **ablation)
 
 
 def course_core(**ablation: bool) -> NOAHTCVCore:
     """The core at `course`; ``ablation`` goes to NOAHTCVCore."""
     return NOAHTCVCore(
-        24, groups=2, offset_widths=(24, 32, 48), widths=(24, 32, 48), blocks=1, reconstruct=2, **ablation
+        COURSE_CHANNELS, groups=2, offset_widths=(24, 32, 48), widths=(24, 32, 48), blocks=1, reconstruct=2, **ablation
     )
 
 
@@ -157,6 +164,7 @@ METHOD = Method(
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
         (1, "course"): window_recipe(4_000, L2()),
+        (1, "ablation"): window_recipe(1_000, L2()),
         (3, "course"): window_recipe(2_000, L2(), start=(("", "noahtcv", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
@@ -186,4 +194,9 @@ METHOD = Method(
         "one block a scale, 2 offset groups a frame. Joint offsets, shared heads and every fusion are kept.",
         BROUGHT,
     ),
+    ablations={
+        "no references": lambda: inside_brnet(course_core(references=False)),
+        "not brought": lambda: inside_brnet(course_core(), brought=False),
+        "last fusion alone": lambda: inside_brnet(course_core(fused_scales=False)),
+    },
 )
