@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from venh_lib.blocks.dis import DenseInverseSearch, trusted
+from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.blocks.flow import shrunk_flow, upsample_flow, warp
 
 
@@ -45,11 +45,14 @@ def test_dense_inverse_search_takes_frames_of_a_few_pixels():
     assert DenseInverseSearch()(frame, frame).shape == (1, 2, 9, 21)
 
 
-def test_no_motion_is_trusted_where_it_does_not_help():
-    frame, other = texture(48, 48), texture(48, 48).roll(2, dims=3)
-    right, wrong = (torch.tensor([across, 0.0]).view(1, 2, 1, 1).expand(1, 2, 48, 48) for across in (2.0, -2.0))
-    assert torch.equal(inside(trusted(right, frame, other)), inside(right))
-    assert not inside(trusted(wrong, frame, other)).any()
+def test_noise_is_no_motion_though_interpolation_makes_frames_more_alike():
+    frame = texture(48, 48)
+    noisy = frame + 0.02 * torch.randn(frame.shape)
+    assert not DenseInverseSearch()(frame, noisy).any()
+    # Half of it moves.
+    half = torch.cat((noisy[..., :24], noisy.roll(2, dims=3)[..., 24:]), dim=3)
+    flow = DenseInverseSearch()(frame, half)
+    assert not flow[..., :12].any() and flow[:, 0, 12:-12, 36:].mean() == pytest.approx(2, abs=0.2)
 
 
 def test_a_shrunk_flow_points_at_the_same_place():

@@ -14,8 +14,8 @@ from venh_lib.blocks.flow import warp
 LUMA = (0.299, 0.587, 0.114)
 # The search's patches have eight pixels a side at half the size.
 LEAST = 16
-# A flow is followed where the squared difference around a pixel falls below this share of that without motion, over a
-# square of so many pixels. Interpolation blurs, and so makes anything somewhat more alike. Both are ours.
+# A flow is believed where the squared difference, over a square of so many pixels, falls below this share of that
+# without motion. Interpolation blurs, and so makes anything somewhat more alike. Both are ours.
 FITS, AROUND = 0.8, 9
 
 
@@ -24,23 +24,18 @@ class DenseInverseSearch(nn.Module):
 
     A stand-in for SpyNet where there are two cores and an hour: its motion is good from the first step. It looks at
     luma in eight bits, runs on the CPU wherever the frames are, and passes no gradient.
+
+    No motion is said where ``other``, warped by what was found, fits ``frame`` hardly better than as it is. In what
+    stands still an estimate trembles: each pixel would be a mean of its neighbours, for nothing.
     """
 
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
         estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         flows = [estimator.calc(before, after, None) for before, after in zip(_luma(frame), _luma(other), strict=True)]
         height, width = frame.shape[-2:]
-        return torch.from_numpy(np.stack(flows)[:, :height, :width]).permute(0, 3, 1, 2).to(frame.device)
-
-
-def trusted(flow: Tensor, frame: Tensor, other: Tensor) -> Tensor:
-    """``flow`` where ``other``, warped by it, fits ``frame`` clearly better than as it is; no motion elsewhere.
-
-    All are ``[B, ·, H, W]``, frames in 0–1. In what stands still an estimate trembles: each pixel would be a mean of
-    its neighbours, for nothing.
-    """
-    before, after = (_difference(frame, seen) for seen in (other, warp(other, flow)))
-    return torch.where(after < FITS * before, flow, torch.zeros_like(flow))
+        flow = torch.from_numpy(np.stack(flows)[:, :height, :width]).permute(0, 3, 1, 2).to(frame.device)
+        before, after = (_difference(frame, seen) for seen in (other, warp(other, flow)))
+        return torch.where(after < FITS * before, flow, torch.zeros_like(flow))
 
 
 def _difference(frame: Tensor, other: Tensor) -> Tensor:

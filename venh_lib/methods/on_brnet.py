@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from venh_lib.blocks.dis import DenseInverseSearch, trusted
+from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.blocks.flow import shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
@@ -81,7 +81,7 @@ class OnBRNet(nn.Module):
         own = frames[len(frames) // 2]
         if self.search is None:
             return [torch.zeros_like(own[:, :2]) for _ in frames]
-        return [trusted(self.search(own, other), own, other) for other in frames]
+        return [self.search(own, other) for other in frames]
 
     def training_loss(
         self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
