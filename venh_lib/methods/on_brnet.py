@@ -1,10 +1,10 @@
 """A team's network inside a trained BRNet: how the `course` presets of the methods that look at other frames start.
 
-An hour on two cores is too short to learn both what one frame says and what other frames add to it, and offsets that
-start at zero find no motion of several pixels in that time, not even when they are taught the true one. So frames are
-first brought onto the restored one by a flow that needs no training; the head of BRNet, trained before, makes each
-frame's features; the team's alignment and fusion correct what the flow left and find what the other frames know, which
-joins the restored frame's features; and BRNet's body and tail make the picture.
+An hour on two cores is too short to learn both what one frame says and what other frames add to it, and too short for
+offsets that start at zero to find motion, even if they are taught the true one. So frames are first brought onto the
+restored one by a flow that needs no training; the head of BRNet, trained before, makes each frame's features; the
+team's alignment and fusion correct what the flow left and find what the other frames know, which joins the restored
+frame's features; and BRNet's body and tail make the picture.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ START, SLOWLY = ((SINGLE, "ivp_tencent", 1),), ((SINGLE, 0.3, 0),)
 BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
     "search, where that makes them clearly more alike, and the method's own alignment corrects what is left. Without "
-    "it offsets found no motion in an hour: NOAHTCV's, taught the true one of synthesised clips, stayed at zero."
+    "it NOAHTCV's offsets, taught the true motion of synthesised clips, had found none of it after 2,000 steps."
 )
 
 
