@@ -45,6 +45,11 @@ def test_dense_inverse_search_takes_frames_of_a_few_pixels():
     assert DenseInverseSearch()(frame, frame).shape == (1, 2, 9, 21)
 
 
+def test_dense_inverse_search_has_a_shape_where_nothing_is_computed():
+    frame = torch.rand(1, 3, 32, 48, device="meta")
+    assert DenseInverseSearch()(frame, frame).shape == (1, 2, 32, 48)
+
+
 def test_noise_is_no_motion_though_interpolation_makes_frames_more_alike():
     frame = texture(48, 48)
     noisy = frame + 0.02 * torch.randn(frame.shape)

@@ -30,6 +30,8 @@ class DenseInverseSearch(nn.Module):
     """
 
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
+        if frame.is_meta:  # shapes alone, where nothing is computed
+            return torch.empty_like(frame[:, :2], dtype=torch.float32)
         estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         flows = [estimator.calc(before, after, None) for before, after in zip(_luma(frame), _luma(other), strict=True)]
         height, width = frame.shape[-2:]
