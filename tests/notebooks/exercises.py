@@ -221,6 +221,29 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
         ),
         "Exercise 3": Exercise(('hears = "total variation"',), ('hears = "variance"', 'hears = "both"')),
     },
+    "33_noahtcv": {
+        "Exercise 1": Exercise(
+            ("window = (4, 8, 12)", "window = [4, 8, 12]"),
+            ("window = (7, 8, 9)", "window = (8, 8, 8)", "window = (4, 8, 8)", "window = (0, 8, 16)"),
+        ),
+        "Exercise 2": Exercise(("numbers = 648",), ("numbers = 216", "numbers = 432", "numbers = 81", "numbers = 18")),
+        "Exercise 3": Exercise(
+            (
+                "def turned(window):\n    return restored_from(window[[2, 1, 0]])",
+                "def turned(window):\n    return restored_from(window.flip(0))",
+            ),
+            (
+                "def turned(window):\n    return restored_from(window)",
+                "def turned(window):\n    return restored_from(window.flip(0)).flip(-1)",
+                "def turned(window):\n    return restored_from(window[[1, 0, 2]])",
+                "def turned(window):\n    return window[1]",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('part = "convolutions that read the frames side by side"', 'part = "side by side"'),
+            ('part = "convolutions that go over each frame by itself"', 'part = "BRNet\'s body"', 'part = "none"'),
+        ),
+    },
     "46_ivp_tencent": {
         "Exercise 1": Exercise(("channels = 48",), ("channels = 12", "channels = 16", "channels = 3")),
         "Exercise 2": Exercise(("width = 78",), ("width = 39", "width = 46", "width = 20")),

@@ -199,6 +199,29 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "cascade_moves": (0.01, 50.0),
         "off_by_pyramid_and_cascade": (0.1, 50.0),
     },
+    "33_noahtcv": {
+        **OF_A_METHOD,
+        "parameters_paper": 17_742_444,
+        "report_gain_over_mfqe": (0.77, 0.79),
+        "numbers_per_pixel": 162,
+        "peaks_better_by": (0.05, 3.0),
+        "length_of_offsets": (0.05, 10.0),
+        "spread_of_taps": (0.05, 10.0),
+        "same_everywhere": (0.0, 1.0),
+        # Flow has nothing to tell where hardly anything moves, and much where it does.
+        "motion_left_of_slowest": (0.7, 1.5),
+        "least_motion_left": (0.0, 0.25),
+        "offsets_over_flow": (0.5, 3.0),
+        "least_fused": (0.05, 10.0),
+        "lost_without_flow": (0.02, 1.0),
+        "lost_without_offsets": (-0.02, 1.0),
+        "gain": (0.5, 1.2),
+        "least_gain": (0.3, 1.2),
+        # No test clip loses by two references.
+        "least_over_brnet": (0.0, 1.0),
+        "rank_correlation_with_motion": (-1.0, 1.0),
+        "turned_differs_by": (0.001, 5.0),
+    },
     "46_ivp_tencent": {
         **OF_A_METHOD,
         "receptive_field": 78,
@@ -355,6 +378,13 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: abs(f["total_variation_fan"] - f["total_variation_learnt"]) < 1e-3,
         ),
         ("variance is not", lambda f: f["variance_fan"] > f["variance_learnt"] + 0.5),
+    ],
+    "33_noahtcv": [
+        *RELATIONS_OF_A_METHOD,
+        FAILURE,
+        ("peaks help", lambda f: f["gain_by_both"] > f["gain_by_itself"] + 0.1),
+        ("neighbours were coded no better", lambda f: f["gain_by_both"] > f["gain_by_neighbours"] + 0.05),
+        ("what the peak before holds was handed on", lambda f: f["gain_by_after"] > f["gain_by_before"] + 0.05),
     ],
     "46_ivp_tencent": [
         *RELATIONS_OF_A_METHOD,
