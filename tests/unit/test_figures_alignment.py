@@ -87,10 +87,10 @@ def test_errors_are_drawn_by_class_of_motion():
 def test_each_share_has_a_bar_and_each_clip_a_name():
     bars = draw.shares({"down, 1/2": 0.5, "up, 1/2": 0.2}, "share").axes[0]
     assert [bar.get_height() for bar in bars.patches] == [0.5, 0.2] and bars.get_ylabel() == "share"
-    clips = pandas.DataFrame({"motion (px)": [1.0, 4.0], "gain (dB)": [0.3, 0.1]}, index=["slow", "fast"])
-    points = draw.against_motion(clips).axes[0]
-    assert points.collections[0].get_offsets().tolist() == [[1.0, 0.3], [4.0, 0.1]]
-    assert [text.get_text() for text in points.texts] == ["slow", "fast"] and points.get_xlabel() == "motion (px)"
+    clips = pandas.DataFrame({"lead (dB)": [1.0, 4.0], "gain (dB)": [0.1, 0.3]}, index=["even", "uneven"])
+    points = draw.scattered(clips).axes[0]
+    assert points.collections[0].get_offsets().tolist() == [[1.0, 0.1], [4.0, 0.3]]
+    assert [text.get_text() for text in points.texts] == ["even", "uneven"] and points.get_xlabel() == "lead (dB)"
 
 
 def test_attention_is_drawn_on_one_scale():

@@ -19,6 +19,11 @@ LEAST = 16
 FITS, AROUND = 0.8, 9
 
 
+def dense_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The flow float32 [H, W, 2] in pixels from one grey picture to another, uint8 [H, W], whatever it is worth."""
+    return cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(first, second, None)
+
+
 class DenseInverseSearch(nn.Module):
     """Flow ``[B, 2, H, W]`` in pixels from ``frame`` to ``other``, both ``[B, 3, H, W]`` RGB in 0–1: no weights.
 
@@ -32,8 +37,7 @@ class DenseInverseSearch(nn.Module):
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
         if frame.is_meta:  # shapes alone, where nothing is computed
             return torch.empty_like(frame[:, :2], dtype=torch.float32)
-        estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        flows = [estimator.calc(before, after, None) for before, after in zip(_luma(frame), _luma(other), strict=True)]
+        flows = [dense_flow(before, after) for before, after in zip(_luma(frame), _luma(other), strict=True)]
         height, width = frame.shape[-2:]
         flow = torch.from_numpy(np.stack(flows)[:, :height, :width]).permute(0, 3, 1, 2).to(frame.device)
         before, after = (_difference(frame, seen) for seen in (other, warp(other, flow)))

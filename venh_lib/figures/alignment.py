@@ -145,7 +145,7 @@ def shares(values: Mapping[str, float], label: str) -> Figure:
     return figure
 
 
-def against_motion(clips: pandas.DataFrame) -> Figure:
+def scattered(clips: pandas.DataFrame) -> Figure:
     """A named point for each clip: the second column of ``clips`` against its first; the columns name the axes."""
     figure, axes = style.new(height=3.4)
     place, (across, up) = axes[0, 0], clips.columns

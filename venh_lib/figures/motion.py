@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from venh_lib import dataset
+from venh_lib.blocks.dis import dense_flow
 from venh_lib.blocks.flow import warp
 from venh_lib.dataset import Sequence
 from venh_lib.figures import style
@@ -85,9 +86,7 @@ def as_tensor(flow: np.ndarray) -> Tensor:
 
 def dis_flow(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """OpenCV's DIS optical flow float32 [H, W, 2] from one RGB frame to another, uint8 [H, W, 3]."""
-    estimator = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
-    return estimator.calc(*grey, None)
+    return dense_flow(*(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)))
 
 
 def end_point_error(flow: np.ndarray, true: np.ndarray, valid: np.ndarray) -> float:
