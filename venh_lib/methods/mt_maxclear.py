@@ -71,7 +71,7 @@ METHOD = Method(
     policy=references.neighbours(RADIUS),
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier()) for track in (1, 3)},
-        (1, "course"): window_recipe(6_000, Charbonnier()),
+        (1, "course"): window_recipe(2_500, Charbonnier()),
         (3, "course"): window_recipe(2_000, Charbonnier(), start=(("", "mt_maxclear", 1),)),
         (1, "ablation"): window_recipe(1_000, Charbonnier()),
         **{
