@@ -17,7 +17,7 @@ from tqdm import tqdm
 from venh_lib import checkpoints, devices
 from venh_lib.bitstream import FrameInfo, read_frame_infos
 from venh_lib.errors import SettingError, VideoError
-from venh_lib.methods.method import Method
+from venh_lib.methods.method import Method, as_seen_by
 from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
 from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
 from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
@@ -87,7 +87,7 @@ def enhance_frames(
     frames that are too small for the method, of changing size, or more or fewer than ``infos``, VenhError
     naming the frame when the output is not finite.
     """
-    options = Inference.of(**settings)
+    options, method = Inference.of(**settings), as_seen_by(network, method)
     if options.tile is not None and min(options.tile) < method.least_size:
         raise SettingError(f"tile {options.tile}: {method.slug} needs at least {method.least_size} pixels.")
     device = device or devices.pick_device()
@@ -207,7 +207,7 @@ def enhance_file(
     info = probe(source)
     if network is None:
         network = checkpoints.load(checkpoint or checkpoints.ready(method, track), method)
-    infos = infos_of(source, info, method)
+    infos = infos_of(source, info, as_seen_by(network, method))
     stopwatch, started = Stopwatch(), time.perf_counter()
     size, colours = (info.width, info.height), {"matrix": info.matrix, "full_range": info.full_range}
     running = {"device": device, "stopwatch": stopwatch, **vars(options)}

@@ -68,7 +68,8 @@ class Recipe:
     gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
     ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start from, that of the
     same track or of the one named third; ``frozen`` names prefixes that are not trained. ``rates`` are (prefix, factor
-    on the learning rate, first step that trains it): a flow network that was trained before learns late and slowly.
+    on the learning rate, first step that trains it): a flow network that was trained before learns late and slowly. A
+    name that begins with a dot is meant wherever it stands, as ``.conv_offset.``; of several the first counts.
     ``colour`` switches the colour augmentation of coded pairs, ``flips`` the flips and transposes (report §4.2),
     ``motion`` the true motion of synthesised clips, which a network's own ``training_loss`` may learn from. Of
     ``places`` drawn for a crop the one with the largest coding error is cut: smooth places have little to teach, and
@@ -128,10 +129,16 @@ class Recipe:
 
     def rate_of(self, name: str) -> tuple[float, int]:
         """Factor on the learning rate of the parameter ``name``, and the first step that trains it."""
-        return next(((factor, first) for prefix, factor, first in self.rates if name.startswith(prefix)), (1.0, 0))
+        rates = ((factor, first) for part, factor, first in self.rates if _is_in(name, part))
+        return next(rates, (1.0, 0))
 
     def learning_rate_at(self, step: int) -> float:
         """The learning rate at ``step`` (0-based): linear warm-up, then the schedule over the rest."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         return self.learning_rate * self.schedule(step - self.warmup, self.steps - self.warmup)
+
+
+def _is_in(name: str, part: str) -> bool:
+    """Whether the parameter ``name`` belongs to ``part``: a prefix, or with a dot in front a part at any depth."""
+    return part in f".{name}" if part.startswith(".") else name.startswith(part)

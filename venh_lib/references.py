@@ -154,6 +154,30 @@ def neighbours(radius: int) -> Neighbours:
     return Neighbours(radius)
 
 
+@dataclass(frozen=True, repr=False)
+class BestNext:
+    """The frames of ``policy`` with the best coded ones of each side next to ``t``, the worst at the ends.
+
+    Best is of lowest QP, the nearest of equals. A network reads a window by its places, and a frame does not
+    show how coarsely it was coded; the bitstream says it.
+    """
+
+    policy: Callable[[Sequence[FrameInfo], int], tuple[int, ...]]
+
+    def __repr__(self) -> str:
+        return f"BestNext({self.policy!r})"
+
+    def __call__(self, infos: Sequence[FrameInfo], t: int) -> tuple[int, ...]:
+        window = self.policy(infos, t)
+        centre = len(window) // 2
+
+        def rank(i: int) -> tuple[int, int]:
+            return infos[i].qp, abs(i - t)
+
+        before, after = sorted(window[:centre], key=rank), sorted(window[centre + 1 :], key=rank)
+        return (*reversed(before), window[centre], *after)
+
+
 def previous_and_next_pqf(infos: Sequence[FrameInfo], t: int) -> tuple[int | None, int | None]:
     """The nearest PQF strictly before ``t`` and the nearest strictly after it; None where there is none."""
     _check(infos, t)

@@ -28,7 +28,7 @@ from venh_lib.dataset import Sequence
 from venh_lib.errors import TrainingError
 from venh_lib.files import write_atomically, writing
 from venh_lib.methods import get
-from venh_lib.methods.method import Method
+from venh_lib.methods.method import Method, as_seen_by
 from venh_lib.optimisation import Average, clip_adaptively
 from venh_lib.recipes import Recipe
 from venh_lib.starts import run_folder, start_checkpoint, start_from
@@ -98,14 +98,14 @@ class Training:
         self.precision = precision
         self.workers = (0 if device.type == "cpu" else 4) if workers is None else workers
         dataset.check_cache_holds([*training, *validation])
+        torch.manual_seed(seed)
+        network = method.build(recipe.preset)
         self.crops = Crops(
-            training, method.policy, method.targets, recurrent=method.kind == "recurrent", side=recipe.crop,
-            frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
+            training, as_seen_by(network, method).policy, method.targets, recurrent=method.kind == "recurrent",
+            side=recipe.crop, frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
             flips=recipe.flips, colour=recipe.colour, motion=recipe.motion,
             places=recipe.places, film=recipe.film,
         )  # fmt: skip
-        torch.manual_seed(seed)
-        network = method.build(recipe.preset)
         for prefix, slug, *other_track in recipe.start:
             source = start_checkpoint(get(slug), *(other_track or [track]), scale, seed, recipe.preset)
             start_from(network, prefix, get(slug), recipe.preset, source)

@@ -81,6 +81,19 @@ def test_every_frame_comes_out_in_order_with_its_own_window(batch):
     assert len(outputs) == 10
 
 
+def test_a_network_with_a_policy_of_its_own_gets_its_frames():
+    clip = clip_of(10)
+    network = Window(lambda window: window[:, 2])
+    network.policy = references.BestNext(references.neighbours(2))
+    outputs = enhanced(network, method_of(references.centre_only), clip)
+    assert all(np.array_equal(output, frame) for output, frame in zip(outputs, clip, strict=True))
+    # Beside frame 6 stands on the right frame 8, a peak, and on the left frame 4.
+    network.function = lambda window: window[:, 3]
+    assert np.array_equal(enhanced(network, method_of(), clip)[6], clip[8])
+    network.function = lambda window: window[:, 1]
+    assert np.array_equal(enhanced(network, method_of(), clip)[6], clip[4])
+
+
 def test_windows_of_different_lengths_are_batched_apart_and_put_back_in_order():
     clip = clip_of(9)
     network = Window(lambda window: window[:, 0] if window.shape[1] == 1 else 1 - window[:, 1])

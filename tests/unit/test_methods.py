@@ -12,7 +12,7 @@ from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import SettingError
 from venh_lib.losses import L1
 from venh_lib.methods import ivp_tencent
-from venh_lib.methods.method import PRESETS
+from venh_lib.methods.method import PRESETS, as_seen_by
 
 # Parameters of the paper presets. The first four: METHODS of the authors' or the challenge's code,
 # instantiated. MFQE: two motion nets of 1,200,250, the fusion's 1,780,515 and QECNN.
@@ -51,6 +51,18 @@ def window_lengths(method):
     if method.kind == "recurrent":
         return [1, 3]
     return sorted({len(method.policy(INFOS, t)) for t in range(len(INFOS))})
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_network_that_orders_its_window_leaves_the_frame_in_the_middle_and_no_frame_out(slug):
+    method = methods.get(slug)
+    for preset in PRESETS:
+        seen = as_seen_by(built(slug, preset), method)
+        for t in range(len(INFOS)):
+            window, asked = seen.policy(INFOS, t), method.policy(INFOS, t)
+            assert sorted(window) == sorted(asked) and window[len(window) // 2] == asked[len(asked) // 2]
+    # The report's networks see their frames in the order of time.
+    assert as_seen_by(built(slug, "paper"), method) is method
 
 
 @cache

@@ -9,6 +9,7 @@ import pytest
 from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import DataError, SettingError
 from venh_lib.references import (
+    BestNext,
     Neighbours,
     SMGFProposal,
     best_intra_frame,
@@ -149,6 +150,18 @@ def test_mfqe_enhances_a_pqf_by_itself_and_the_others_with_two():
     assert mfqe_window(FLAT, 3) == (3,)
 
 
+def test_the_best_coded_frames_stand_next_to_the_frame():
+    # QPs of 3 … 9: 45, 38, 45, (44), 45, 38, 45; the nearest of equals first.
+    assert BestNext(neighbours(3))(CASCADE, 6) == (3, 5, 4, 6, 8, 7, 9)
+    assert BestNext(neighbours(2))(CASCADE, 5) == (3, 4, 5, 6, 7)
+    assert BestNext(smgf_proposal)(CASCADE, 9) == (2, 6, 4, 8, 9, 12, 16, 10, 14)
+
+
+def test_where_all_are_coded_alike_the_order_is_that_of_time():
+    policy = BestNext(neighbours(3))
+    assert [policy(FLAT, t) for t in range(6)] == [neighbours(3)(FLAT, t) for t in range(6)]
+
+
 def test_smgf_takes_the_adjacent_frame_then_candidate_after_candidate():
     # Before 9: 8 (adjacent), then the candidates below it, 6, 4, 2. After 9: 10, then 12, 14, 16.
     assert smgf_proposal(CASCADE, 9) == (2, 4, 6, 8, 9, 10, 12, 14, 16)
@@ -201,7 +214,9 @@ def test_intra_frames_refused():
         nearest_intra_frame(stream([30, 30], "P P".split()), 0)
 
 
-POLICIES = (centre_only, neighbours(2), nearest_pqfs, mfqe_window, smgf_proposal, nearest_intra_frame)
+POLICIES = (
+    centre_only, neighbours(2), nearest_pqfs, mfqe_window, smgf_proposal, nearest_intra_frame, BestNext(neighbours(2)),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -219,6 +234,8 @@ def test_policies_read_well_and_compare_by_value():
     assert repr(neighbours(3)) == "Neighbours(radius=3)" and neighbours(3) == Neighbours(3)
     assert repr(SMGFProposal(4, i_p_candidates)) == "SMGFProposal(per_side=4, candidates=i_p_candidates)"
     assert smgf_proposal == SMGFProposal()
+    assert repr(BestNext(neighbours(2))) == "BestNext(Neighbours(radius=2))"
+    assert BestNext(neighbours(2)) == BestNext(Neighbours(2)) != BestNext(neighbours(3))
     with pytest.raises(SettingError, match="radius"):
         neighbours(-1)
     with pytest.raises(SettingError, match="each side"):

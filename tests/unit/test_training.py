@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from venh_lib import checkpoints, dataset, devices, evaluation, methods, results
+from venh_lib import checkpoints, dataset, devices, evaluation, methods, references, results
 from venh_lib.blocks.deformable import DeformConv
 from venh_lib.errors import CheckpointError, SettingError, TrainingError, VenhError
 from venh_lib.losses import L1
@@ -91,6 +91,13 @@ def test_clips_beyond_the_bound_of_the_cache_are_refused_before_anything_runs(tm
 def test_validation_sees_every_place_of_the_cascade(length):
     frames = validation_frames(length)
     assert {t % 4 for t in frames} == {0, 1, 2, 3} and (frames[0], frames[-1]) == (0, length - 1)
+
+
+def test_a_network_with_a_policy_of_its_own_learns_from_its_frames(tmp_path, method, clips):
+    network = Shift()
+    network.policy = references.BestNext(references.neighbours(2))
+    run = training(replace(method, build=lambda preset: network), tmp_path / "run", clips)
+    assert run.crops.policy is network.policy and run.crops[0]["lq"].shape == (5, 3, 32, 32)
 
 
 def test_the_loop_learns(tmp_path, method, clips):
@@ -322,6 +329,13 @@ def test_a_part_may_learn_later_and_slower(tmp_path, method, clips):
     assert not any(flow[:6]) and all(flow[6:]) and all(rest)
     # Adam's step is the rate times a ratio that both parts have in common.
     assert [a / b for a, b in zip(flow[6:], rest[6:], strict=True)] == pytest.approx([0.25] * 6, rel=0.01)
+
+
+def test_a_part_is_meant_wherever_it_stands_when_its_name_begins_with_a_dot():
+    recipe = replace(RECIPE, rates=(("single.", 0.3, 0), (".conv_offset.", 0.02, 4)))
+    assert recipe.rate_of("single.conv_offset.weight") == (0.3, 0)  # the first that fits
+    assert recipe.rate_of("core.align.conv_offset.bias") == recipe.rate_of("conv_offset.bias") == (0.02, 4)
+    assert recipe.rate_of("core.my_conv_offset.bias") == recipe.rate_of("core.single.bias") == (1.0, 0)
 
 
 class Adrift(nn.Module):

@@ -17,7 +17,7 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, FROZEN, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, FROZEN, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
@@ -121,6 +121,7 @@ class SMGF(nn.Module):
     def __init__(self, first: nn.Module, second: nn.Module, gate: Gate | None) -> None:
         super().__init__()
         self.first, self.second, self.gate = first, second, gate
+        self.policy = getattr(first, "policy", None)
 
     def forward(self, window: Tensor) -> Tensor:
         return window[:, window.shape[1] // 2] + self.residual(window)
@@ -154,7 +155,7 @@ def build_model(preset: str) -> nn.Module:
     """One model of SMGF at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return SMGFModel()
-    return OnBRNet(course_core(), FRAME_CHANNELS, CHANNELS)
+    return OnBRNet(course_core(), FRAME_CHANNELS, CHANNELS, policy=references.BestNext(POLICY))
 
 
 def course_core(**ablation: bool) -> SMGFCore:
@@ -242,6 +243,8 @@ METHOD = Method(
         "Course recipes: the first model learns from clips synthesised from photos, the second from shots of a film, "
         "in the place of BiliTube4k.",
         BROUGHT,
+        CALM,
+        ORDERED,
     ),
 )
 

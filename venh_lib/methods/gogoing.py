@@ -13,11 +13,12 @@ from venh_lib.blocks.residual import rectified, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS = 3
 FRAMES = 2 * RADIUS + 1
+POLICY = references.neighbours(RADIUS)
 
 
 class ResUNet(UNet):
@@ -85,7 +86,7 @@ def build(preset: str) -> nn.Module:
     if check_preset(preset) == "paper":
         widths = (128, 256, 512)
         return HalfSize(GogoingCore(128, groups=8, widths=widths, blocks=2, reduction=16), 128, widths[0], extract=5)
-    return OnBRNet(course_core(), 32, 32)
+    return OnBRNet(course_core(), 32, 32, policy=references.BestNext(POLICY))
 
 
 def course_core(**ablation: bool) -> GogoingCore:
@@ -108,7 +109,7 @@ METHOD = Method(
     sections=("§4.8", "Figure 8", "Tables 1, 3 and 4"),
     kind="window",
     build=build,
-    policy=references.neighbours(RADIUS),
+    policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
         (1, "course"): window_recipe(5_000, L2()),
@@ -140,5 +141,7 @@ METHOD = Method(
         "of 32, 48 and 64 channels, reduction 4 (16 would leave two units, of which a rectifier easily silences both). "
         "PCD, its three levels and cascade, TSA and the seven frames are kept.",
         BROUGHT,
+        CALM,
+        ORDERED,
     ),
 )

@@ -15,7 +15,7 @@ from venh_lib.blocks.stdf import STDF
 from venh_lib.errors import SettingError
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # The peak frame before, the frame to restore, the peak frame after.
@@ -208,5 +208,6 @@ METHOD = Method(
         "frame's, and BRNet's trained body and tail make the picture. All channels of a frame move together in the QE "
         "branch.",
         BROUGHT,
+        CALM,
     ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -30,7 +30,8 @@ class Method:
 
     ``build(preset)`` returns the network: for ``kind='window'`` it maps ``[B, N, 3, H, W]`` to
     ``[B, 3, H, W]``, for ``kind='recurrent'`` ``[B, T, 3, H, W]`` to the same shape; RGB in 0–1.
-    ``policy(infos, t)`` names the N frames of the window of frame ``t``, in the network's order.
+    ``policy(infos, t)`` names the N frames of the window of frame ``t``, in the network's order; a network that has
+    a ``policy`` of its own is given that one's frames (``as_seen_by``).
     ``targets(infos)`` are the frames that training asks for. ``departures`` states each place where
     this differs from the report, and why. ``least_size`` is the smallest height and width in pixels.
     ``score(network, method, sequence, frames, device)`` is what chooses the best weights, in dB: the PSNR gain, unless
@@ -64,6 +65,12 @@ class Method:
             ) from None
 
 
+def as_seen_by(network: nn.Module, method: Method) -> Method:
+    """``method`` with the policy of ``network``, where that has one: at `course` some want their windows ordered."""
+    policy = getattr(network, "policy", None)
+    return method if policy is None else replace(method, policy=policy)
+
+
 def as_tensor(rgb: np.ndarray) -> Tensor:
     """A frame uint8 [H, W, 3] as networks take it: float32 [3, H, W] in 0–1."""
     return torch.from_numpy(rgb).permute(2, 0, 1).float().div(255)
@@ -81,6 +88,7 @@ def restoration_gain(
 ) -> float:
     """Mean gain of RGB PSNR in dB over ``frames`` of a sequence: the score of a method that names no other."""
     raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
+    method = as_seen_by(network, method)
 
     def restored(indices: Sequence[int]) -> Tensor:
         window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None].to(device)

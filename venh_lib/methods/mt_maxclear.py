@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -11,11 +12,12 @@ from venh_lib.blocks.deformable import DeformConv, keep_variance_
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, penalised, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, ORDERED, OnBRNet, penalised, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS, FRAMES = 2, 5
 CHANNELS = 32
+POLICY = references.neighbours(RADIUS)
 # Weights of the two offset losses at the start; both fall to zero along a line. The report prints none.
 TOTAL_VARIATION, VARIANCE = 1e-2, 1e-3
 
@@ -50,7 +52,12 @@ def build(preset: str) -> nn.Module:
     """EDVR at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return RegularisedEDVR(128, FRAMES, core=RegularisedCore)
-    return OnBRNet(course_core(), CHANNELS, CHANNELS)
+    return inside_brnet(course_core())
+
+
+def inside_brnet(core: EDVRCore, **ablation: Any) -> OnBRNet:
+    """The network at `course` around ``core``; ``ablation`` goes to OnBRNet."""
+    return OnBRNet(core, CHANNELS, CHANNELS, **({"policy": references.BestNext(POLICY)} | ablation))
 
 
 def course_core(core: type[EDVRCore] = RegularisedCore, **ablation: bool) -> EDVRCore:
@@ -68,10 +75,10 @@ METHOD = Method(
     sections=("§4.5", "Tables 1, 3 and 4"),
     kind="window",
     build=build,
-    policy=references.neighbours(RADIUS),
+    policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier()) for track in (1, 3)},
-        (1, "course"): window_recipe(2_500, Charbonnier()),
+        (1, "course"): window_recipe(2_000, Charbonnier()),
         (3, "course"): window_recipe(2_000, Charbonnier(), start=(("", "mt_maxclear", 1),)),
         (1, "ablation"): window_recipe(1_000, Charbonnier()),
         **{
@@ -97,6 +104,8 @@ METHOD = Method(
         "them, stand inside BRNet: its trained head makes each frame's features, at half the frame's size, what was "
         "fused joins the centre's, and BRNet's trained body and tail make the picture. Training goes on from there.",
         BROUGHT,
+        CALM,
+        ORDERED,
         "Course recipe: convolutions start as He et al. say, since with PyTorch's defaults next to nothing of a "
         "frame's detail comes out of PCD.",
         "Course recipe: warm-up and a cosine, crops from places that lost much, moving average of the weights, "
@@ -104,9 +113,10 @@ METHOD = Method(
         "Track 2, with the enhanced frames sharpened, is not here yet.",
     ),
     ablations={
-        "no alignment": lambda: OnBRNet(course_core(EDVRCore, aligned=False), CHANNELS, CHANNELS, brought=False),
-        "brought alone": lambda: OnBRNet(course_core(EDVRCore, aligned=False), CHANNELS, CHANNELS),
-        "not brought": lambda: OnBRNet(course_core(), CHANNELS, CHANNELS, brought=False),
-        "no offset losses": lambda: OnBRNet(course_core(EDVRCore), CHANNELS, CHANNELS),
+        "no alignment": lambda: inside_brnet(course_core(EDVRCore, aligned=False), brought=False),
+        "brought alone": lambda: inside_brnet(course_core(EDVRCore, aligned=False)),
+        "not brought": lambda: inside_brnet(course_core(), brought=False),
+        "no offset losses": lambda: inside_brnet(course_core(EDVRCore)),
+        "in the order of time": lambda: inside_brnet(course_core(), policy=None),
     },
 )

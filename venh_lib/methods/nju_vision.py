@@ -12,12 +12,13 @@ from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # Seven consecutive frames, as in the team's code.
 RADIUS = 3
 FRAMES = 2 * RADIUS + 1
+POLICY = references.neighbours(RADIUS)
 # At `course`.
 CHANNELS = 32
 
@@ -95,7 +96,7 @@ def build(preset: str) -> nn.Module:
     """QENet at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return QENet(QENetCore(128, offset_blocks=4, reconstruct=16, groups=8), 128, extract=8)
-    return OnBRNet(course_core(), CHANNELS, CHANNELS)
+    return OnBRNet(course_core(), CHANNELS, CHANNELS, policy=references.BestNext(POLICY))
 
 
 def course_core(**ablation: bool | int) -> QENetCore:
@@ -113,7 +114,7 @@ METHOD = Method(
     sections=("§4.9", "Figure 9", "Table 4"),
     kind="window",
     build=build,
-    policy=references.neighbours(RADIUS),
+    policy=POLICY,
     recipes={
         (1, "smoke"): smoke_recipe(L2()),
         (1, "course"): window_recipe(5_000, L2()),
@@ -156,5 +157,7 @@ METHOD = Method(
         "channels instead of 128, 2 residual blocks behind the fusion instead of 16, one instead of 4 at each stop of "
         "the offset network, 4 offset groups instead of 8.",
         BROUGHT,
+        CALM,
+        ORDERED,
     ),
 )

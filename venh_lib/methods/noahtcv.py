@@ -11,7 +11,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, residual_
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # The previous PQF, the frame to restore, the next PQF.
@@ -163,9 +163,9 @@ METHOD = Method(
     policy=references.nearest_pqfs,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
-        (1, "course"): window_recipe(4_000, L2()),
+        (1, "course"): window_recipe(2_000, L2()),
         (1, "ablation"): window_recipe(1_000, L2()),
-        (3, "course"): window_recipe(2_000, L2(), start=(("", "noahtcv", 1),)),
+        (3, "course"): window_recipe(1_500, L2(), start=(("", "noahtcv", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
     departures=(
@@ -193,6 +193,7 @@ METHOD = Method(
         "Course preset: 24 channels, one residual block before and two behind, U-Nets of 24, 32 and 48 channels with "
         "one block a scale, 2 offset groups a frame. Joint offsets, shared heads and every fusion are kept.",
         BROUGHT,
+        CALM,
     ),
     ablations={
         "no references": lambda: inside_brnet(course_core(references=False)),

@@ -1,37 +1,54 @@
 """A team's network inside a trained BRNet: how the `course` presets of the methods that look at other frames start.
 
-An hour on two cores is too short to learn both what one frame says and what other frames add to it, and too short for
-offsets that start at zero to find motion, even if they are taught the true one. So frames are first brought onto the
-restored one by a flow that needs no training; the head of BRNet, trained before, makes each frame's features; the
-team's alignment and fusion correct what the flow left and find what the other frames know, which joins the restored
-frame's features; and BRNet's body and tail make the picture.
+An hour on two cores is too short to learn both what one frame says and what other frames add to it, and for offsets
+that start at zero to find motion. So frames are first brought onto the restored one by a flow that needs no training;
+the head of BRNet, trained before, makes each frame's features; the team's alignment and fusion correct what the flow
+left and find what the other frames know, which joins the restored frame's features; and BRNet's body and tail make the
+picture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.blocks.flow import shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import neighbour_flows
-from venh_lib.blocks.residual import same_conv, zero_
+from venh_lib.blocks.residual import he_, same_conv, zero_
 from venh_lib.methods import ivp_tencent
 from venh_lib.recipes import Cosine, Recipe
 
 SINGLE = "single."
 FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 # Track 3 has no BRNet of its own: every training starts from that of Track 1, and changes it at a third of the rate.
-START, SLOWLY = ((SINGLE, "ivp_tencent", 1),), ((SINGLE, 0.3, 0),)
+START = ((SINGLE, "ivp_tencent", 1),)
+# Offsets and masks learn more slowly still. At the whole rate they close, or leave the frame, within a hundred steps:
+# what an untrained core hands on is noise, and that is the quickest way to be rid of it. No gradient leads back.
+SLOWLY = ((SINGLE, 0.3, 0), (".conv_offset.", 0.02, 0))
+# BRNet's features vary by about a twentieth. Cores see them this many times as large, and what they find joins them as
+# many times smaller: beside so small values, biases that move by the learning rate soon silence rectifiers.
+ENLARGED = 16.0
 # Among the departures of every method whose frames are brought first.
 BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
-    "search, where that makes them clearly more alike, and the method's own alignment corrects what is left. Without "
-    "it offsets find no motion in a training of an hour, not even if they are taught the true one first."
+    "search, where that makes them clearly more alike, and the method's own alignment corrects what is left: offsets "
+    "that start at zero find little of the motion in a training of an hour."
+)
+# Among the departures of every method with several frames on a side.
+ORDERED = (
+    "Course preset: the frames of each side of the window stand in the order of their QPs, the best coded next to the "
+    "restored one (BestNext): how coarsely a frame was coded hardly shows in it, and the bitstream says it."
+)
+# Among the departures of every method that aligns by offsets.
+CALM = (
+    "Course recipe: offsets and masks learn at a fiftieth of the other parts' rate. At the whole rate they close, or "
+    "leave the frame, within the first hundred steps, and nothing of the other frames comes through any more."
 )
 
 
@@ -43,15 +60,25 @@ class OnBRNet(nn.Module):
     A core that aligns by offsets has ``flows()``, what the offsets of its last forward say of the motion from the
     restored frame to each frame of the window: flows ``[B·N, 2, h', w']`` in pixels of their own sizes. One with
     losses of its own has ``penalty(progress)``, a scalar, with ``progress`` from 0 to 1 through the training.
-    ``brought=False`` leaves the frames where they are, and all alignment to the core.
+    ``brought=False`` leaves the frames where they are, and all alignment to the core. ``policy`` names the window's
+    frames in the order that the core is given them, where it is not the method's.
     """
 
-    def __init__(self, core: nn.Module, channels: int, out_channels: int, *, brought: bool = True) -> None:
+    def __init__(
+        self,
+        core: nn.Module,
+        channels: int,
+        out_channels: int,
+        *,
+        brought: bool = True,
+        policy: Callable[[Sequence[FrameInfo], int], tuple[int, ...]] | None = None,
+    ) -> None:
         super().__init__()
+        self.policy = policy
         self.search = DenseInverseSearch() if brought else None
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
-        self.enter = same_conv(width, channels, 1)
+        self.enter = entrance(width, channels)
         self.core = core
         self.leave = zero_(same_conv(out_channels, width))
 
@@ -60,7 +87,8 @@ class OnBRNet(nn.Module):
         window = self.brought(window)
         window = pad_to_multiple(window.flatten(0, 1), REDUCTION * self.core.multiple).unflatten(0, window.shape[:2])
         features = self.single.features(window.flatten(0, 1))
-        found = self.leave(self.core(self.enter(features).unflatten(0, window.shape[:2])))
+        seen = self.enter(ENLARGED * features).unflatten(0, window.shape[:2])
+        found = self.leave(self.core(seen)) / ENLARGED
         centre = window.shape[1] // 2
         own = features.unflatten(0, window.shape[:2])[:, centre]
         return self.single.restored(own + found, window[:, centre])[..., :height, :width]
@@ -102,7 +130,7 @@ class RecurrentOnBRNet(nn.Module):
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.flow = DenseInverseSearch()
-        self.enter = nn.ModuleList(same_conv(width, channels, 1) for _ in cores)
+        self.enter = nn.ModuleList(entrance(width, channels) for _ in cores)
         self.cores = nn.ModuleList(cores)
         self.leave = nn.ModuleList(zero_(same_conv(channels, width)) for _ in cores)
 
@@ -118,8 +146,8 @@ class RecurrentOnBRNet(nn.Module):
         flows = self.flows(frames.unflatten(0, (batch, count)))
         restored = []
         for enter, core, leave in zip(self.enter, self.cores, self.leave, strict=True):
-            found = core(enter(features).unflatten(0, (batch, count)), *flows).flatten(0, 1)
-            frame = self.single.restored(features + leave(found), frames)[..., :height, :width]
+            found = core(enter(ENLARGED * features).unflatten(0, (batch, count)), *flows).flatten(0, 1)
+            frame = self.single.restored(features + leave(found) / ENLARGED, frames)[..., :height, :width]
             restored.append(frame.unflatten(0, (batch, count)))
         return restored
 
@@ -137,6 +165,13 @@ class RecurrentOnBRNet(nn.Module):
         """Flows at half the frames' size, from frame t + 1 to t and from t to t + 1, for each t but the last."""
         there, back = neighbour_flows(self.flow, frames)
         return [shrunk_flow(flow, REDUCTION) for flow in there], [shrunk_flow(flow, REDUCTION) for flow in back]
+
+
+def entrance(width: int, channels: int) -> nn.Module:
+    """A core's way in from BRNet's ``width`` channels: their variance stays as it is."""
+    conv = same_conv(width, channels, 1)
+    he_(conv, slope=1.0)
+    return conv
 
 
 def penalised(core: nn.Module, loss: Tensor, progress: float) -> Tensor:
