@@ -129,7 +129,7 @@ class Recipe:
 
     def rate_of(self, name: str) -> tuple[float, int]:
         """Factor on the learning rate of the parameter ``name``, and the first step that trains it."""
-        rates = ((factor, first) for part, factor, first in self.rates if _is_in(name, part))
+        rates = ((factor, first) for part, factor, first in self.rates if belongs(name, part))
         return next(rates, (1.0, 0))
 
     def learning_rate_at(self, step: int) -> float:
@@ -139,6 +139,6 @@ class Recipe:
         return self.learning_rate * self.schedule(step - self.warmup, self.steps - self.warmup)
 
 
-def _is_in(name: str, part: str) -> bool:
+def belongs(name: str, part: str) -> bool:
     """Whether the parameter ``name`` belongs to ``part``: a prefix, or with a dot in front a part at any depth."""
     return part in f".{name}" if part.startswith(".") else name.startswith(part)

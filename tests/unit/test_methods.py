@@ -13,6 +13,7 @@ from venh_lib.errors import SettingError
 from venh_lib.losses import L1
 from venh_lib.methods import ivp_tencent
 from venh_lib.methods.method import PRESETS, as_seen_by
+from venh_lib.recipes import belongs
 
 # Parameters of the paper presets. The first four: METHODS of the authors' or the challenge's code,
 # instantiated. MFQE: two motion nets of 1,200,250, the fusion's 1,780,515 and QECNN.
@@ -160,7 +161,7 @@ def test_prefixes_of_a_recipe_name_parameters(slug):
         names = [name for name, _ in built(slug, recipe.preset).named_parameters()]
         prefixes = (*recipe.frozen, *(start[0] for start in recipe.start), *(rate[0] for rate in recipe.rates))
         for prefix in prefixes:
-            assert any(name.startswith(prefix) for name in names), prefix
+            assert any(belongs(name, prefix) for name in names), prefix
 
 
 def test_unknown_method_and_preset_name_the_known_ones():

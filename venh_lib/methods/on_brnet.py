@@ -30,7 +30,7 @@ FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 START = ((SINGLE, "ivp_tencent", 1),)
 # Offsets and masks learn more slowly still. At the whole rate they close, or leave the frame, within a hundred steps:
 # what an untrained core hands on is noise, and that is the quickest way to be rid of it. No gradient leads back.
-SLOWLY = ((SINGLE, 0.3, 0), (".conv_offset.", 0.02, 0))
+SLOW_SINGLE, SLOW_OFFSETS = (SINGLE, 0.3, 0), (".conv_offset.", 0.02, 0)
 # BRNet's features vary by about a twentieth. Cores see them this many times as large, and what they find joins them as
 # many times smaller: beside so small values, biases that move by the learning rate soon silence rectifiers.
 ENLARGED = 16.0
@@ -184,7 +184,7 @@ def window_recipe(steps: int, loss: Callable, **changes) -> Recipe:
     settings = {
         "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
         "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "start": START, "frozen": FROZEN,
-        "rates": SLOWLY, "validate_every": 500,
+        "rates": (SLOW_SINGLE, SLOW_OFFSETS), "validate_every": 500,
     }  # fmt: skip
     return Recipe(steps=steps, loss=loss, **(settings | changes))
 

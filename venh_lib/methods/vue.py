@@ -22,7 +22,7 @@ from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
-from venh_lib.methods.on_brnet import FROZEN, RecurrentOnBRNet, clip_recipe
+from venh_lib.methods.on_brnet import FROZEN, SLOW_SINGLE, RecurrentOnBRNet, clip_recipe
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
 # Channels and blocks a branch of several models.
@@ -247,7 +247,7 @@ FIRST = Method(
     policy=references.centre_only,
     recipes={
         (1, "smoke"): _smoke(),
-        (1, "course"): clip_recipe(3_000, Charbonnier()),
+        (1, "course"): clip_recipe(3_000, Charbonnier(), rates=(SLOW_SINGLE,)),
         (1, "paper"): _paper(_FLOWS[:2]),
     },
     departures=_DEPARTURES,
@@ -264,7 +264,11 @@ METHOD_TRACK_3 = Method(
     kind="recurrent",
     build=build_four,
     policy=references.centre_only,
-    recipes={(3, "smoke"): _smoke(), (3, "course"): clip_recipe(3_000, Charbonnier()), (3, "paper"): _paper(_FLOWS)},
+    recipes={
+        (3, "smoke"): _smoke(),
+        (3, "course"): clip_recipe(3_000, Charbonnier(), rates=(SLOW_SINGLE,)),
+        (3, "paper"): _paper(_FLOWS),
+    },
     departures=_DEPARTURES,
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
