@@ -135,11 +135,27 @@ def test_frames_are_brought_onto_the_restored_one():
     assert torch.equal(OnBRNet(Middle(), 4, 4, brought=False).brought(window), window)
 
 
-def test_what_stands_still_stays_to_the_last_bit():
+def test_brought_frames_get_the_light_of_the_restored_one_and_keep_their_detail():
+    still = moving(1).expand(-1, 3, -1, -1, -1)
+    slope = torch.linspace(0.05, 0.15, 64)
+    lit = torch.stack((still[:, 0] + 0.1, still[:, 1], still[:, 2] + slope), dim=1)
+    network = OnBRNet(Middle(), 4, 4)
+    network.search.forward = lambda frame, other: torch.zeros_like(frame[:, :2])
+    assert (network.brought(lit) - still).abs().max() < 0.02
+    assert torch.allclose(network.brought(lit)[:, 0], still[:, 0], atol=1e-5)
+    dotted = still.clone()
+    dotted[:, 0, :, 24, 32] += 0.5  # a dot in a frame before
+    assert network.brought(dotted)[0, 0, 0, 24, 32] > still[0, 0, 0, 24, 32] + 0.49
+
+
+def test_what_stands_still_stays_where_it_is():
     """Noise alone is no motion, although interpolation makes frames more alike."""
     still = moving(1).expand(-1, 3, -1, -1, -1)
     noisy = still + 0.02 * torch.randn(still.shape)
-    assert torch.equal(OnBRNet(Middle(), 4, 4).brought(noisy), noisy)
+    network = OnBRNet(Middle(), 4, 4)
+    assert not any(flow.any() for flow in network.motion(noisy))
+    # The mean of the noise over a large surrounding is taken for light.
+    assert (network.brought(noisy) - noisy).abs().max() < 0.003
 
 
 def test_recurrent_flows_have_the_features_size_and_pixels():

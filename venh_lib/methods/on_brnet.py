@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.dis import DenseInverseSearch
@@ -34,11 +35,14 @@ SLOW_SINGLE, SLOW_OFFSETS = (SINGLE, 0.3, 0), (".conv_offset.", 0.02, 0)
 # BRNet's features vary by about a twentieth. Cores see them this many times as large, and what they find joins them as
 # many times smaller: beside so small values, biases that move by the learning rate soon silence rectifiers.
 ENLARGED = 16.0
+# Light is compared over three of these cells, in pixels.
+CELL = 16
 # Among the departures of every method whose frames are brought first.
 BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
     "search, where that makes them clearly more alike, and the method's own alignment corrects what is left: offsets "
-    "that start at zero find little of the motion in a training of an hour."
+    "that start at zero find little of the motion in a training of an hour. They are given its light, too, the mean "
+    "over some fifty pixels: where a lamp flickers, a network that never saw one flicker takes the wrong brightness."
 )
 # Among the departures of every method with several frames on a side.
 ORDERED = (
@@ -98,10 +102,16 @@ class OnBRNet(nn.Module):
         return self(window).float() - window[:, window.shape[1] // 2]
 
     def brought(self, window: Tensor) -> Tensor:
-        """The window with every other frame brought onto the restored one, where that makes them clearly more alike."""
+        """The window with every other frame brought onto the restored one, and given its light.
+
+        Where moving a frame does not make the two clearly more alike it stays as it is.
+        """
+        if self.search is None:
+            return window
+        own = window[:, window.shape[1] // 2]
         frames = zip(window.unbind(dim=1), self.motion(window), strict=True)
-        # What does not move stays as it is, to the last bit.
-        return torch.stack([torch.where(flow.any(1, keepdim=True), warp(x, flow), x) for x, flow in frames], dim=1)
+        moved = [torch.where(flow.any(1, keepdim=True), warp(x, flow), x) for x, flow in frames]
+        return torch.stack([x + coarse(own - x) for x in moved], dim=1)
 
     def motion(self, window: Tensor) -> list[Tensor]:
         """The flows from the restored frame to each of the window, ``[B, 2, H, W]`` in pixels; zero where unused."""
@@ -165,6 +175,15 @@ class RecurrentOnBRNet(nn.Module):
         """Flows at half the frames' size, from frame t + 1 to t and from t to t + 1, for each t but the last."""
         there, back = neighbour_flows(self.flow, frames)
         return [shrunk_flow(flow, REDUCTION) for flow in there], [shrunk_flow(flow, REDUCTION) for flow in back]
+
+
+def coarse(difference: Tensor) -> Tensor:
+    """What ``difference`` [B, C, H, W] is over surroundings of some fifty pixels: the light, and no detail."""
+    height, width = difference.shape[-2:]
+    cell = min(CELL, height, width)
+    cells = functional.avg_pool2d(difference.float(), cell, ceil_mode=True, count_include_pad=False)
+    cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+    return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
 
 
 def entrance(width: int, channels: int) -> nn.Module:
