@@ -141,7 +141,7 @@ def test_brought_frames_get_the_light_of_the_restored_one_and_keep_their_detail(
     lit = torch.stack((still[:, 0] + 0.1, still[:, 1], still[:, 2] + slope), dim=1)
     network = OnBRNet(Middle(), 4, 4)
     network.search.forward = lambda frame, other: torch.zeros_like(frame[:, :2])
-    assert (network.brought(lit) - still).abs().max() < 0.02
+    assert (network.brought(lit) - still).abs().max() < 0.03
     assert torch.allclose(network.brought(lit)[:, 0], still[:, 0], atol=1e-5)
     dotted = still.clone()
     dotted[:, 0, :, 24, 32] += 0.5  # a dot in a frame before

@@ -266,9 +266,9 @@ def _model(name: str, film: float, **changes) -> Method:
         policy=POLICY,
         recipes={
             **{(track, "smoke"): smoke_recipe(_LOSS) for track in (1, 3)},
-            (1, "course"): window_recipe(2_000, _LOSS, film=film),
+            (1, "course"): window_recipe(1_500, _LOSS, film=film),
             # §4.1: Track 3's models go on from Track 1's.
-            (3, "course"): window_recipe(1_500, _LOSS, start=(("", slug, 1),), film=film),
+            (3, "course"): window_recipe(1_000, _LOSS, start=(("", slug, 1),), film=film),
             (1, "paper"): _paper(**changes),
             (3, "paper"): _paper(100_000, start=(("", slug, 1),), **changes),
         },

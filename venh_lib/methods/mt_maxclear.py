@@ -78,7 +78,7 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier()) for track in (1, 3)},
-        (1, "course"): window_recipe(2_000, Charbonnier()),
+        (1, "course"): window_recipe(1_500, Charbonnier()),
         (3, "course"): window_recipe(2_000, Charbonnier(), start=(("", "mt_maxclear", 1),)),
         (1, "ablation"): window_recipe(1_000, Charbonnier()),
         **{

@@ -163,7 +163,7 @@ METHOD = Method(
     policy=references.nearest_pqfs,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
-        (1, "course"): window_recipe(2_000, L2()),
+        (1, "course"): window_recipe(1_500, L2()),
         (1, "ablation"): window_recipe(1_000, L2()),
         (3, "course"): window_recipe(1_500, L2(), start=(("", "noahtcv", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},

@@ -29,9 +29,11 @@ SINGLE = "single."
 FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 # Track 3 has no BRNet of its own: every training starts from that of Track 1, and changes it at a third of the rate.
 START = ((SINGLE, "ivp_tencent", 1),)
-# Offsets and masks learn more slowly still. At the whole rate they close, or leave the frame, within a hundred steps:
-# what an untrained core hands on is noise, and that is the quickest way to be rid of it. No gradient leads back.
-SLOW_SINGLE, SLOW_OFFSETS = (SINGLE, 0.3, 0), (".conv_offset.", 0.02, 0)
+SLOW_SINGLE = (SINGLE, 0.3, 0)
+# What predicts offsets and masks. What an untrained core hands on is noise, and the quickest ways to be rid of it are
+# to close the masks and to read outside the frame, from where no gradient leads back: it took a hundred steps. So both
+# wait for the core to be worth something, a quarter of the steps, and are slow then.
+OFFSETS, SLOWNESS, WAIT = ".conv_offset.", 0.02, 4
 # BRNet's features vary by about a twentieth. Cores see them this many times as large, and what they find joins them as
 # many times smaller: beside so small values, biases that move by the learning rate soon silence rectifiers.
 ENLARGED = 16.0
@@ -51,8 +53,9 @@ ORDERED = (
 )
 # Among the departures of every method that aligns by offsets.
 CALM = (
-    "Course recipe: offsets and masks learn at a fiftieth of the other parts' rate. At the whole rate they close, or "
-    "leave the frame, within the first hundred steps, and nothing of the other frames comes through any more."
+    "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a fiftieth of the other parts' rate "
+    "then. From the start and at the whole rate they close, or leave the frame, within a hundred steps, and nothing of "
+    "the other frames comes through any more."
 )
 
 
@@ -203,7 +206,7 @@ def window_recipe(steps: int, loss: Callable, **changes) -> Recipe:
     settings = {
         "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
         "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "start": START, "frozen": FROZEN,
-        "rates": (SLOW_SINGLE, SLOW_OFFSETS), "validate_every": 500,
+        "rates": (SLOW_SINGLE, (OFFSETS, SLOWNESS, steps // WAIT)), "validate_every": 500,
     }  # fmt: skip
     return Recipe(steps=steps, loss=loss, **(settings | changes))
 
