@@ -7,7 +7,7 @@ from torch import nn
 from venh_lib.blocks.deformable import DeformConv
 from venh_lib.losses import L1
 from venh_lib.methods import gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, ntu_slab
-from venh_lib.methods.on_brnet import SINGLE, OnBRNet, RecurrentOnBRNet
+from venh_lib.methods.on_brnet import SINGLE, OnBRNet, RecurrentOnBRNet, window_recipe
 
 WINDOWS = {"mt_maxclear": 5, "gogoing": 7, "nju_vision": 7, "mcenhance": 3, "noahtcv": 3}
 MODULES = {
@@ -146,6 +146,13 @@ def test_brought_frames_get_the_light_of_the_restored_one_and_keep_their_detail(
     dotted = still.clone()
     dotted[:, 0, :, 24, 32] += 0.5  # a dot in a frame before
     assert network.brought(dotted)[0, 0, 0, 24, 32] > still[0, 0, 0, 24, 32] + 0.49
+
+
+def test_offsets_wait_for_a_quarter_of_the_steps_and_are_slow_then():
+    recipe = window_recipe(1_000, L1())
+    assert recipe.rate_of("core.align.conv_offset.weight") == (0.02, 250)
+    assert recipe.with_steps(200).rate_of("core.fusion.conv_offset.predict.bias") == (0.02, 50)
+    assert recipe.rate_of("single.body.0.conv1.weight") == (0.3, 0) and recipe.rate_of("core.first.weight") == (1, 0)
 
 
 def test_what_stands_still_stays_where_it_is():

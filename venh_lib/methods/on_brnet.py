@@ -53,9 +53,9 @@ ORDERED = (
 )
 # Among the departures of every method that aligns by offsets.
 CALM = (
-    "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a fiftieth of the other parts' rate "
-    "then. From the start and at the whole rate they close, or leave the frame, within a hundred steps, and nothing of "
-    "the other frames comes through any more."
+    "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a fiftieth of the other parts' "
+    "rate then. From the start and at the whole rate they close, or leave the frame, within a hundred steps, and "
+    "nothing of the other frames comes through any more."
 )
 
 
