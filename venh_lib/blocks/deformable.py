@@ -303,6 +303,29 @@ def keep_variance_(*parts: nn.Module | None, slope: float = LEAK) -> None:
             zero_(last)
 
 
+def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int) -> None:
+    """Let a layer that fuses ``frames`` frames' features, side by side, start as differences to the middle one, in place.
+
+    Each output channel takes one channel of one frame less the same of the middle frame, times two, where the kernel
+    has its middle: the frames next to the middle one first, then those beyond. What a frame holds that the restored one
+    does not is of use from the first step. A random mixture of all of them is noise for hundreds of steps, and training
+    begins by silencing it.
+    """
+    outputs, inputs, height, width = layer.weight.shape
+    channels, centre = inputs // frames, frames // 2
+    others = sorted((frame for frame in range(frames) if frame != centre), key=lambda f: (abs(f - centre), f < centre))
+    with torch.no_grad():
+        middle = layer.weight[:, :, height // 2, width // 2]
+        # A mask starts at one half.
+        times = 4.0 if isinstance(layer, DeformConv) else 2.0
+        layer.weight.zero_()
+        layer.bias.zero_()
+        for output in range(outputs):
+            frame, channel = others[output // channels % len(others)], output % channels
+            middle[output, frame * channels + channel] = times
+            middle[output, centre * channels + channel] = -times
+
+
 def overflowing(network: nn.Module) -> dict[str, float]:
     """Layers whose last offsets average more than half their frame's longer side, and that average in pixels.
 
