@@ -221,6 +221,37 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
         ),
         "Exercise 3": Exercise(('hears = "total variation"',), ('hears = "variance"', 'hears = "both"')),
     },
+    "30_bilibili": {
+        "Exercise 1": Exercise(
+            ("window = (6, 8, 10, 12, 13, 14, 16, 18, 20)", "window = [6, 8, 10, 12, 13, 14, 16, 18, 20]"),
+            (
+                "window = tuple(range(9, 18))",
+                "window = (0, 4, 8, 12, 13, 14, 16, 20, 24)",
+                "window = (12, 13, 14)",
+                "window = (8, 10, 11, 12, 13, 14, 15, 16, 18)",
+            ),
+        ),
+        "Exercise 2": Exercise(("levels = -2", "levels = -2.0"), ("levels = 2", "levels = 0", "levels = 1")),
+        "Exercise 3": Exercise(
+            (
+                "def best_mask(first, second, truth):\n"
+                "    return (first - truth).square().sum(0) < (second - truth).square().sum(0)",
+                "def best_mask(first, second, truth):\n"
+                "    return ((first - truth).norm(dim=0) < (second - truth).norm(dim=0)).float()",
+            ),
+            (
+                "def best_mask(first, second, truth):\n"
+                "    return (first - truth).square().sum(0) > (second - truth).square().sum(0)",
+                "def best_mask(first, second, truth):\n"
+                "    return (first - truth).square() < (second - truth).square()",
+                "def best_mask(first, second, truth):\n    return torch.full(truth.shape[1:], 0.5)",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "so that they err differently"', 'reason = "their errors differ"'),
+            ('reason = "to save time"', 'reason = "so that the mask has fewer weights"', 'reason = "none"'),
+        ),
+    },
     "33_noahtcv": {
         "Exercise 1": Exercise(
             ("window = (4, 8, 12)", "window = [4, 8, 12]"),

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torchvision.ops import deform_conv2d as reference
 
 from venh_lib.blocks import deformable
-from venh_lib.blocks.deformable import DeformConv, deform_conv2d
+from venh_lib.blocks.deformable import DeformConv, deform_conv2d, start_from_differences_
 from venh_lib.errors import SettingError
 
 # batch, channels, height, width, out, kernel, groups, stride, padding, dilation, with a mask, size of the offsets
@@ -171,3 +171,21 @@ def test_offsets_are_remembered_with_their_graph_only_in_training():
     assert layer.offsets.shape == (1, 36, 12, 14) and layer.offsets.requires_grad
     layer.eval()(x, x)
     assert not layer.offsets.requires_grad
+
+
+@pytest.mark.parametrize("deformable_layer", [False, True])
+def test_a_fusion_may_start_as_differences_to_the_middle_frame(deformable_layer):
+    torch.manual_seed(0)
+    layer = DeformConv(5 * 3, 7, 5 * 3, groups=5) if deformable_layer else nn.Conv2d(5 * 3, 7, 1)
+    start_from_differences_(layer, frames=5)
+    frames = torch.rand(2, 5, 3, 8, 9)
+
+    def fused(window):
+        side_by_side = window.flatten(1, 2)
+        return layer(side_by_side, side_by_side) if deformable_layer else layer(side_by_side)
+
+    # The frames behind and before the middle one, then one channel of the frame beyond.
+    expected = torch.cat([frames[:, 3], frames[:, 1], frames[:, 4, :1]], dim=1)
+    expected = 2 * (expected - torch.cat([frames[:, 2], frames[:, 2], frames[:, 2, :1]], dim=1))
+    assert torch.allclose(fused(frames), expected, atol=1e-5)
+    assert not fused(frames[:, 2:3].expand(-1, 5, -1, -1, -1)).abs().max() > 1e-5

@@ -304,12 +304,12 @@ def keep_variance_(*parts: nn.Module | None, slope: float = LEAK) -> None:
 
 
 def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int) -> None:
-    """Let a layer that fuses ``frames`` frames' features, side by side, start as differences to the middle one, in place.
+    """Let a layer that fuses ``frames`` frames' features, side by side, start as differences to the middle one.
 
-    Each output channel takes one channel of one frame less the same of the middle frame, times two, where the kernel
-    has its middle: the frames next to the middle one first, then those beyond. What a frame holds that the restored one
-    does not is of use from the first step. A random mixture of all of them is noise for hundreds of steps, and training
-    begins by silencing it.
+    Each output channel takes one channel of one frame less the same of the middle frame, twice, at the middle of the
+    kernel: the frames next to the middle one first, then those beyond. What a frame holds that the restored one does
+    not is of use from the first step. A random mixture is noise for hundreds of steps, and training begins by
+    silencing it.
     """
     outputs, inputs, height, width = layer.weight.shape
     channels, centre = inputs // frames, frames // 2

@@ -241,8 +241,8 @@ METHOD = Method(
         "frame's size, of which STDF sees 16, what the blocks make of the fused ones joins the centre's, and BRNet's "
         "trained body and tail make the picture. 32 channels in the offset network, 32 fused features, 3 blocks of "
         "32, 128, 32, and 16 channels in the gate.",
-        "Course recipes: the first model learns for the most part from clips synthesised from photos, three in ten of its "
-        "samples being shots of a film; of the second's, in the place of BiliTube4k, seven in ten are.",
+        "Course recipes: the first model learns for the most part from clips synthesised from photos, three in ten of "
+        "its samples being shots of a film; of the second's, in the place of BiliTube4k, seven in ten are.",
         "Course preset: STDF's deformable convolution starts as the differences of the other frames to the middle one; "
         "it starts at random in STDF's public code.",
         BROUGHT,
