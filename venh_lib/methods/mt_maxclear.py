@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from venh_lib import references
-from venh_lib.blocks.deformable import DeformConv, keep_variance_
+from venh_lib.blocks.deformable import DeformConv, keep_variance_, start_from_differences_
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
@@ -63,7 +63,8 @@ def inside_brnet(core: EDVRCore, **ablation: Any) -> OnBRNet:
 def course_core(core: type[EDVRCore] = RegularisedCore, **ablation: bool) -> EDVRCore:
     """The core at `course`: ``RegularisedCore``, or EDVRCore without the offset losses; ``ablation`` goes to it."""
     made = core(CHANNELS, FRAMES, reconstruct=2, groups=4, **ablation)
-    keep_variance_(made.pyramid, made.align, made.fuse.fuse)
+    keep_variance_(made.pyramid, made.align)
+    start_from_differences_(made.fuse.fuse, FRAMES)
     return made
 
 
@@ -107,7 +108,8 @@ METHOD = Method(
         CALM,
         ORDERED,
         "Course recipe: convolutions start as He et al. say, since with PyTorch's defaults next to nothing of a "
-        "frame's detail comes out of PCD.",
+        "frame's detail comes out of PCD. TSA's fusion starts as the differences of the other frames to the middle "
+        "one: a random mixture is noise at first, and training begins by silencing it.",
         "Course recipe: warm-up and a cosine, crops from places that lost much, moving average of the weights, "
         "clipped gradients, flips and colour augmentation; the report names none of these.",
         "Track 2, with the enhanced frames sharpened, is not here yet.",
