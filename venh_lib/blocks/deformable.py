@@ -308,8 +308,7 @@ def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int) -> None:
 
     Each output channel takes one channel of one frame less the same of the middle frame, twice, at the middle of the
     kernel: the frames next to the middle one first, then those beyond. What a frame holds that the restored one does
-    not is of use from the first step. A random mixture is noise for hundreds of steps, and training begins by
-    silencing it.
+    not is of use from the first step. A random mixture is noise at first, and training begins by silencing it.
     """
     outputs, inputs, height, width = layer.weight.shape
     channels, centre = inputs // frames, frames // 2

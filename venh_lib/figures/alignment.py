@@ -98,7 +98,7 @@ def learning(
     return figure
 
 
-def attention(maps: Mapping[str, np.ndarray], columns: int = 3) -> Figure:
+def attention(maps: Mapping[str, np.ndarray], columns: int = 3, label: str = "attention") -> Figure:
     """Maps [H, W] of how much each pixel is heard, all on the scale from 0 to 1, in rows of ``columns``."""
     rows, (height, width) = -(-len(maps) // columns), next(iter(maps.values())).shape
     figure, axes = style.new(rows, columns, height=rows * (8 / columns * height / width + 0.35))
@@ -107,7 +107,7 @@ def attention(maps: Mapping[str, np.ndarray], columns: int = 3) -> Figure:
     for place, (name, values) in zip(axes.flat, maps.items(), strict=False):
         style.picture(place, np.zeros((height, width, 3), np.uint8), name)
         drawn = place.imshow(values, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
-    figure.colorbar(drawn, ax=axes, label="attention", shrink=0.7)
+    figure.colorbar(drawn, ax=axes, label=label, shrink=0.7)
     return figure
 
 

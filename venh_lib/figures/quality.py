@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from venh_lib import references
 from venh_lib.bitstream import FrameInfo
@@ -86,6 +87,7 @@ def windows(qps: Sequence[int], chosen: Mapping[str, Mapping[int, Sequence[int]]
             place.spines["left"].set_visible(False)
     for place, t in zip(axes[-1], centres, strict=True):
         place.set_xlabel(f"frame; the square is frame {t}, large dots are peaks")
+        place.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

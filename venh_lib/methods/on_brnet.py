@@ -31,9 +31,9 @@ FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 START = ((SINGLE, "ivp_tencent", 1),)
 SLOW_SINGLE = (SINGLE, 0.3, 0)
 # What predicts offsets and masks. What an untrained core hands on is noise, and the quickest ways to be rid of it are
-# to close the masks and to read outside the frame, from where no gradient leads back: it took a hundred steps. So both
-# wait for the core to be worth something, a quarter of the steps, and are slow then.
-OFFSETS, SLOWNESS, WAIT = ".conv_offset.", 0.02, 4
+# to close the masks and to read outside the frame, from where no gradient leads back. So both wait for the core to be
+# worth something, and are slow then: a share of the rate, and of the steps.
+OFFSETS, SLOWNESS, WAIT = ".conv_offset.", 0.02, 0.25
 # BRNet's features vary by about a twentieth. Cores see them this many times as large, and what they find joins them as
 # many times smaller: beside so small values, biases that move by the learning rate soon silence rectifiers.
 ENLARGED = 16.0
@@ -43,19 +43,19 @@ CELL = 16
 BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
     "search, where that makes them clearly more alike, and the method's own alignment corrects what is left: offsets "
-    "that start at zero find little of the motion in a training of an hour. They are given its light, too, the mean "
-    "over some fifty pixels: where a lamp flickers, a network that never saw one flicker takes the wrong brightness."
+    "that start at zero are slow to find a motion. They are given its light, too, the mean over some fifty pixels, so "
+    "that a lamp that flickers does not pass from one frame into another."
 )
 # Among the departures of every method with several frames on a side.
 ORDERED = (
     "Course preset: the frames of each side of the window stand in the order of their QPs, the best coded next to the "
-    "restored one (BestNext): how coarsely a frame was coded hardly shows in it, and the bitstream says it."
+    "restored one (BestNext): the bitstream says how coarsely a frame was coded, which its looks tell badly."
 )
 # Among the departures of every method that aligns by offsets.
 CALM = (
     "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a fiftieth of the other parts' "
-    "rate then. From the start and at the whole rate they close, or leave the frame, within a hundred steps, and "
-    "nothing of the other frames comes through any more."
+    "rate then. What an untrained core hands on is noise, and offsets that learn from the start would be rid of it by "
+    "leaving the frame, from where no gradient leads back."
 )
 
 
@@ -206,7 +206,7 @@ def window_recipe(steps: int, loss: Callable, **changes) -> Recipe:
     settings = {
         "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
         "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "start": START, "frozen": FROZEN,
-        "rates": (SLOW_SINGLE, (OFFSETS, SLOWNESS, steps // WAIT)), "validate_every": 500,
+        "rates": (SLOW_SINGLE, (OFFSETS, SLOWNESS, round(WAIT * steps))), "validate_every": 500,
     }  # fmt: skip
     return Recipe(steps=steps, loss=loss, **(settings | changes))
 
