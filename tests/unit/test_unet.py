@@ -105,3 +105,14 @@ def test_with_every_channel_heard_the_block_is_a_plain_residual_block():
     assert not torch.allclose(block(features), plain(features))
     nn.init.constant_(block.attention.excite.bias, 100)
     torch.testing.assert_close(block(features), plain(features))
+
+
+def test_the_finest_scale_may_pass_nearly_as_it_is_at_first():
+    network = UNet(WIDTHS, lambda width: nn.Identity())
+    features = torch.rand(1, WIDTHS[0], 16, 24)
+    before = network(features) - features
+    network.start_at_the_finest_()
+    after = network(features) - features
+    assert 0 < after.std() < 0.2 * before.std()
+    after.square().mean().backward()
+    assert all(p.grad.any() for p in network.parameters())

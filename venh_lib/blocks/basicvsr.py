@@ -28,6 +28,18 @@ class BidirectionalPropagation(nn.Module):
         self.forwards = FirstOrderPropagation(channels, given, blocks)
         self.fuse = same_conv(2 * channels if bidirectional else channels, channels, 1)
 
+    def start_as_memory_(self) -> None:
+        """Let both branches start as ``FirstOrderPropagation.start_as_memory_`` says; what differs comes out."""
+        branches = [branch for branch in (self.backwards, self.forwards) if branch is not None]
+        zero_(self.fuse)
+        for branch in branches:
+            branch.start_as_memory_()
+        half = self.forwards.channels // 2
+        with torch.no_grad():
+            for k in range(half * len(branches)):
+                branch, channel = divmod(k, half)
+                self.fuse.weight[k, self.forwards.channels * branch + half + channel] = 1.0
+
     def forward(
         self, features: Tensor, to_previous: Sequence[Tensor | None], to_next: Sequence[Tensor | None]
     ) -> Tensor:

@@ -9,7 +9,12 @@ from torch import Tensor, nn
 
 from venh_lib.blocks.alignment import FlowGuidedAlignment
 from venh_lib.blocks.flow import warp
-from venh_lib.blocks.residual import residual_stack
+from venh_lib.blocks.residual import residual_stack, zero_
+
+# Of what it holds, the share that a memory keeps from frame to frame: its quickest channel, and its slowest.
+KEPT = (0.2, 0.7)
+# Features that vary by about one and lie this high stay above zero, and rectifiers let them pass.
+ABOVE_ZERO = 3.0
 
 
 def neighbour_flows(flow: Callable[[Tensor, Tensor], Tensor], frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -38,6 +43,22 @@ class FirstOrderPropagation(nn.Module):
         super().__init__()
         self.channels = channels
         self.refine = residual_stack(given + channels, channels, blocks)
+
+    def start_as_memory_(self) -> None:
+        """Let half of the channels start as running means of the first that are given, at rates from KEPT.
+
+        The other half start as twice the mean of the frames before, less the frame: behind the branch nobody can tell
+        any more, as the frame itself is not passed on. Random weights mix each frame with all before it, and what one
+        of them held is lost after a few. What is given lies above zero, where nothing is known there is zero.
+        """
+        half = self.channels // 2
+        first = zero_(self.refine[0])
+        passed = first.in_channels - self.channels
+        with torch.no_grad():
+            middle = first.weight[:, :, 1, 1]
+            for k, kept in enumerate(torch.linspace(*KEPT, half)):
+                middle[k, k], middle[k, passed + k] = 1 - kept, kept
+                middle[half + k, k], middle[half + k, passed + k] = -2.0, 2.0
 
     def forward(self, given: Sequence[Tensor], flows: Sequence[Tensor | None]) -> list[Tensor]:
         """New features ``[B, C, H, W]`` of each frame, in the order given.
@@ -68,6 +89,22 @@ class SecondOrderPropagation(nn.Module):
         self.align = FlowGuidedAlignment(channels, groups)
         self.refine = residual_stack((given + 1) * channels, channels, blocks)
         self.second_order = second_order
+
+    def start_as_memory_(self) -> None:
+        """Let each channel start as the running mean of a frame's own, at rates from KEPT, by the first flow alone.
+
+        See ``FirstOrderPropagation.start_as_memory_``. Around the refinement goes a skip with all that was held.
+        """
+        first, last, channels = zero_(self.refine[0]), self.refine[-1].conv2, self.align.weight.shape[0]
+        held = first.in_channels - channels
+        with torch.no_grad():
+            self.align.weight.zero_()
+            for k, kept in enumerate(torch.linspace(*KEPT, channels)):
+                # Masks start at one half.
+                self.align.weight[k, k, 1, 1] = 2.0
+                first.weight[k, k, 1, 1], first.weight[k, held + k, 1, 1] = 1 - kept, kept - 1
+            first.bias.fill_(ABOVE_ZERO)
+            last.bias.fill_(-ABOVE_ZERO)
 
     def forward(self, given: list[list[Tensor]], flows: list[Tensor]) -> list[Tensor]:
         """New features of each frame, in the order given.

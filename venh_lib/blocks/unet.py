@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.residual import LEAK, enlarged, he_, rectified, same_conv
+from venh_lib.blocks.residual import LEAK, enlarged, he_, pass_through_, rectified, same_conv
 from venh_lib.errors import SettingError
 
 Block = Callable[[int], nn.Module]
@@ -76,6 +76,15 @@ class UNet(nn.Module):
         self.encoder = UNetEncoder(widths, block)
         self.decoder = UNetDecoder(widths, block)
         self.multiple = 2 ** (len(widths) - 1)
+
+    def start_at_the_finest_(self) -> None:
+        """Let the finest scale's features pass as they are at first; a tenth of the coarser joins them."""
+        finest = self.decoder.join[0]
+        channels = finest.out_channels
+        coarser = 0.1 * finest.weight[:, channels:].detach()
+        pass_through_(finest, channels)
+        with torch.no_grad():
+            finest.weight[:, channels:] = coarser
 
     def forward(self, features: Tensor) -> Tensor:
         height, width = features.shape[-2:]

@@ -17,7 +17,7 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, FROZEN, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, FROZEN, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
@@ -243,10 +243,9 @@ METHOD = Method(
         "32, 128, 32, and 16 channels in the gate.",
         "Course recipes: the first model learns for the most part from clips synthesised from photos, three in ten of "
         "its samples being shots of a film; of the second's, in the place of BiliTube4k, seven in ten are.",
-        "Course preset: STDF's deformable convolution starts as the differences of the other frames to the middle one; "
-        "it starts at random in STDF's public code.",
         BROUGHT,
         CALM,
+        DIFFERENT,
         ORDERED,
     ),
 )

@@ -7,18 +7,20 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import LEVELS, FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import ResidualChannelAttentionBlock, TSAFusion
-from venh_lib.blocks.deformable import keep_variance_
+from venh_lib.blocks.deformable import keep_variance_, start_from_differences_
 from venh_lib.blocks.half_size import HalfSize
-from venh_lib.blocks.residual import rectified, same_conv
+from venh_lib.blocks.residual import pass_through_, rectified, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS = 3
 FRAMES = 2 * RADIUS + 1
 POLICY = references.neighbours(RADIUS)
+# At `course`.
+CHANNELS = 32
 
 
 class ResUNet(UNet):
@@ -86,12 +88,17 @@ def build(preset: str) -> nn.Module:
     if check_preset(preset) == "paper":
         widths = (128, 256, 512)
         return HalfSize(GogoingCore(128, groups=8, widths=widths, blocks=2, reduction=16), 128, widths[0], extract=5)
-    return OnBRNet(course_core(), 32, 32, policy=references.BestNext(POLICY))
+    return OnBRNet(course_core(), CHANNELS, CHANNELS, policy=references.BestNext(POLICY))
 
 
 def course_core(**ablation: bool) -> GogoingCore:
     """The core at `course`; ``ablation`` goes to GogoingCore."""
-    return GogoingCore(32, groups=2, widths=(32, 48, 64), blocks=2, reduction=4, **ablation)
+    core = GogoingCore(CHANNELS, groups=2, widths=(CHANNELS, 48, 64), blocks=2, reduction=4, **ablation)
+    if core.tsa is not None:
+        start_from_differences_(core.tsa.fuse, FRAMES)
+    pass_through_(core.widen, CHANNELS)
+    core.spatial.start_at_the_finest_()
+    return core
 
 
 # §4.8: L2, Adam from 4e-4 down a cosine with restarts, batches of 12 crops of 256×256, flips and rotations by 90°.
@@ -112,7 +119,7 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
-        (1, "course"): window_recipe(5_000, L2()),
+        (1, "course"): window_recipe(1_000, L2()),
         (3, "course"): window_recipe(2_000, L2(), start=(("", "gogoing", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
@@ -142,6 +149,7 @@ METHOD = Method(
         "PCD, its three levels and cascade, TSA and the seven frames are kept.",
         BROUGHT,
         CALM,
+        DIFFERENT,
         ORDERED,
     ),
 )

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import TSAFusion
-from venh_lib.blocks.deformable import keep_variance_
+from venh_lib.blocks.deformable import keep_variance_, start_from_differences_
 from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.residual import rectified, residual_blocks, same_conv, zero_
+from venh_lib.blocks.residual import pass_through_, rectified, residual_blocks, same_conv, zero_
 from venh_lib.blocks.stdf import STDF
 from venh_lib.errors import SettingError
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # The peak frame before, the frame to restore, the peak frame after.
@@ -149,9 +149,14 @@ def course_core(**ablation) -> PENCore:
     )
     for name, branch in core.branches.items():
         # What comes behind the core starts at zero: were these zero as well, nothing would ever learn.
-        keep_variance_(branch.quality if name == "qe" else branch.last)
-        if name == "tsa":
-            keep_variance_(branch.first, branch.pyramid, branch.align, branch.fuse.fuse)
+        if name == "qe":
+            keep_variance_(branch.fusion, branch.quality, slope=0.0)
+            start_from_differences_(branch.fusion, FRAMES)
+            for layer in branch.quality[:-1:2]:
+                pass_through_(layer, layer.out_channels)
+        else:
+            keep_variance_(branch.first, branch.pyramid, branch.align, branch.last)
+            start_from_differences_(branch.fuse.fuse, FRAMES)
     return core
 
 
@@ -166,7 +171,7 @@ METHOD = Method(
     policy=references.nearest_pqfs,
     recipes={
         (3, "smoke"): smoke_recipe(Charbonnier()),
-        (3, "course"): window_recipe(4_000, Charbonnier()),
+        (3, "course"): window_recipe(1_500, Charbonnier()),
         # §4.15 prints no settings. Those of the team's code: Charbonnier with 1e-6 under the root, Adam at a constant
         # 1e-4, crops of 128×128, flips and turns, 16 crops on each of two GPUs, 360,000 steps to the published weights.
         (3, "paper"): Recipe(
@@ -209,5 +214,6 @@ METHOD = Method(
         "branch.",
         BROUGHT,
         CALM,
+        DIFFERENT,
     ),
 )

@@ -12,7 +12,7 @@ from venh_lib.blocks.deformable import DeformConv, keep_variance_, start_from_di
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, ORDERED, OnBRNet, penalised, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, ORDERED, OnBRNet, penalised, smoke_recipe, window_recipe
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS, FRAMES = 2, 5
@@ -106,10 +106,10 @@ METHOD = Method(
         "fused joins the centre's, and BRNet's trained body and tail make the picture. Training goes on from there.",
         BROUGHT,
         CALM,
+        DIFFERENT,
         ORDERED,
         "Course recipe: convolutions start as He et al. say, since with PyTorch's defaults next to nothing of a "
-        "frame's detail comes out of PCD. TSA's fusion starts as the differences of the other frames to the middle "
-        "one: a random mixture is noise at first, and training begins by silencing it.",
+        "frame's detail comes out of PCD.",
         "Course recipe: warm-up and a cosine, crops from places that lost much, moving average of the weights, "
         "clipped gradients, flips and colour augmentation; the report names none of these.",
         "Track 2, with the enhanced frames sharpened, is not here yet.",

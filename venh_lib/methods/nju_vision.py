@@ -7,12 +7,12 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import LEVELS, ProgressiveAlignment
 from venh_lib.blocks.attention import TSAFusion
-from venh_lib.blocks.deformable import keep_variance_
+from venh_lib.blocks.deformable import keep_variance_, start_from_differences_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # Seven consecutive frames, as in the team's code.
@@ -102,7 +102,8 @@ def build(preset: str) -> nn.Module:
 def course_core(**ablation: bool | int) -> QENetCore:
     """The core at `course`; ``ablation`` goes to QENetCore."""
     core = QENetCore(CHANNELS, offset_blocks=1, reconstruct=2, groups=4, **ablation)
-    keep_variance_(core.align, core.fuse.fuse)
+    keep_variance_(core.align)
+    start_from_differences_(core.fuse.fuse, FRAMES)
     return core
 
 
@@ -117,7 +118,7 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         (1, "smoke"): smoke_recipe(L2()),
-        (1, "course"): window_recipe(5_000, L2()),
+        (1, "course"): window_recipe(1_000, L2()),
         # §4.9: flips and turns. It prints nothing else: loss, rate, crop, batch and steps are ours (see departures).
         (1, "paper"): Recipe(
             steps=300_000,
@@ -158,6 +159,7 @@ METHOD = Method(
         "the offset network, 4 offset groups instead of 8.",
         BROUGHT,
         CALM,
+        DIFFERENT,
         ORDERED,
     ),
 )

@@ -13,11 +13,11 @@ from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import SecondOrderPropagation, neighbour_flows
 from venh_lib.blocks.published import renamed
-from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv
+from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv, zero_
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import RecurrentOnBRNet, clip_recipe, smoke_recipe
+from venh_lib.methods.on_brnet import CALM, REMEMBERED, RecurrentOnBRNet, clip_recipe, smoke_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # Features live at a quarter of the frame's height and width.
@@ -48,6 +48,20 @@ class GridPropagation(nn.Module):
             }
         )
         self.reconstruct = residual_stack((1 + len(BRANCHES)) * channels, channels, reconstruct)
+
+    def start_as_memory_(self) -> None:
+        """Let all branches start as memories, and what comes out as twice what they differ from the frame's own by.
+
+        Each channel takes that of one branch, in turn.
+        """
+        first = zero_(self.reconstruct[0])
+        channels = first.out_channels
+        for branch in self.branches.values():
+            branch.start_as_memory_()
+        with torch.no_grad():
+            for k in range(channels):
+                branch = 1 + k % len(BRANCHES)
+                first.weight[k, k, 1, 1], first.weight[k, branch * channels + k, 1, 1] = -2.0, 2.0
 
     def forward(self, features: Tensor, to_previous: list[Tensor], to_next: list[Tensor]) -> Tensor:
         """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, of the features' size."""
@@ -115,9 +129,8 @@ def build(preset: str) -> nn.Module:
 def course_core(**ablation: bool) -> GridPropagation:
     """The propagation at `course`; ``ablation`` goes to GridPropagation."""
     core = GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
-    for branch in core.branches.values():
-        keep_variance_(branch.align, branch.refine[0])
-    keep_variance_(core.reconstruct[0])
+    keep_variance_(*(branch.align for branch in core.branches.values()))
+    core.start_as_memory_()
     return core
 
 
@@ -185,6 +198,8 @@ METHOD = Method(
         "learn, and is nearer to the true motion than a SpyNet that was trained for less than an hour on two cores.",
         "Course recipe: warm-up and a cosine, nine frames of 96×96 from places that lost much, moving average of the "
         "weights, clipped gradients, colour augmentation.",
+        CALM,
+        REMEMBERED,
         "Track 2, with perceptual and adversarial losses, is not here yet.",
     ),
     least_size=64,

@@ -20,7 +20,7 @@ from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.blocks.flow import shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.propagation import neighbour_flows
+from venh_lib.blocks.propagation import ABOVE_ZERO, neighbour_flows
 from venh_lib.blocks.residual import he_, same_conv, zero_
 from venh_lib.methods import ivp_tencent
 from venh_lib.recipes import Cosine, Recipe
@@ -56,6 +56,17 @@ CALM = (
     "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a fiftieth of the other parts' "
     "rate then. What an untrained core hands on is noise, and offsets that learn from the start would be rid of it by "
     "leaving the frame, from where no gradient leads back."
+)
+# Among the departures of every method that fuses aligned frames.
+DIFFERENT = (
+    "Course recipe: what fuses the frames starts as the differences of the others to the restored one: a random "
+    "mixture is noise at first, and training begins by silencing it."
+)
+# Among the departures of every recurrent method.
+REMEMBERED = (
+    "Course recipe: each branch starts as running means of the frames' features, and what comes out as their "
+    "differences to the frame's own: random weights mix each frame with all before it, and what one of them held is "
+    "lost after a few."
 )
 
 
@@ -143,7 +154,7 @@ class RecurrentOnBRNet(nn.Module):
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.flow = DenseInverseSearch()
-        self.enter = nn.ModuleList(entrance(width, channels) for _ in cores)
+        self.enter = nn.ModuleList(entrance(width, channels, ABOVE_ZERO) for _ in cores)
         self.cores = nn.ModuleList(cores)
         self.leave = nn.ModuleList(zero_(same_conv(channels, width)) for _ in cores)
 
@@ -189,10 +200,11 @@ def coarse(difference: Tensor) -> Tensor:
     return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
 
 
-def entrance(width: int, channels: int) -> nn.Module:
-    """A core's way in from BRNet's ``width`` channels: their variance stays as it is."""
+def entrance(width: int, channels: int, mean: float = 0.0) -> nn.Module:
+    """A core's way in from BRNet's ``width`` channels: their variance stays as it is, and ``mean`` is added."""
     conv = same_conv(width, channels, 1)
     he_(conv, slope=1.0)
+    nn.init.constant_(conv.bias, mean)
     return conv
 
 

@@ -17,12 +17,11 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.basicvsr import BasicVSR, BidirectionalPropagation
 from venh_lib.blocks.dis import DenseInverseSearch
-from venh_lib.blocks.residual import LEAK, he_
 from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
-from venh_lib.methods.on_brnet import FROZEN, SLOW_SINGLE, RecurrentOnBRNet, clip_recipe
+from venh_lib.methods.on_brnet import FROZEN, REMEMBERED, SLOW_SINGLE, RecurrentOnBRNet, clip_recipe
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
 # Channels and blocks a branch of several models.
@@ -131,9 +130,7 @@ def build_four(preset: str) -> nn.Module:
 def course_core(blocks: int, **ablation: bool) -> BidirectionalPropagation:
     """BasicVSR's propagation at `course`; ``ablation`` goes to BidirectionalPropagation."""
     core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks, **ablation)
-    branches = [branch.refine[0] for branch in (core.backwards, core.forwards) if branch is not None]
-    for part in (*branches, core.fuse):
-        he_(part, LEAK)
+    core.start_as_memory_()
     return core
 
 
@@ -195,6 +192,7 @@ _DEPARTURES = (
     "gathers joins them, and BRNet's trained body and tail make its picture. Flow is OpenCV's dense inverse search, "
     "which does not learn. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a BasicVSR at "
     "half size.",
+    REMEMBERED,
 )
 
 # At full size mmagic's code warns below this. At `course` the second stage's flow sees half of it.
