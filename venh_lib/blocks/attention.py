@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from venh_lib.blocks.deformable import start_from_differences_
 from venh_lib.blocks.residual import ResidualBlock, enlarged, rectified, same_conv
 
 
@@ -59,6 +60,19 @@ class TSAFusion(nn.Module):
         self.mask_mix = same_conv(channels, channels, 1)
         self.mask_last = same_conv(channels, channels)
         self.shift = nn.ModuleList((same_conv(channels, channels, 1), same_conv(channels, channels, 1)))
+
+    def start_from_differences_(self) -> None:
+        """Let the fusion start as ``deformable.start_from_differences_`` says, and all frames be heard half.
+
+        With PyTorch's defaults features that vary by one agree so well that attention starts at one, where no gradient
+        comes through: it would never learn.
+        """
+        start_from_differences_(self.fuse, self.fuse.in_channels // self.fuse.out_channels)
+        with torch.no_grad():
+            self.fuse.weight *= 2
+            for embedding in (self.embed, self.embed_reference):
+                embedding.weight *= 0.1
+                embedding.bias.zero_()
 
     def temporal_attention(self, aligned: Tensor) -> Tensor:
         """How much each pixel of each frame is heard, ``[B, N, H, W]`` in 0–1."""

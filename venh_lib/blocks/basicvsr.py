@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +20,17 @@ from venh_lib.blocks.spynet import SpyNet
 class BidirectionalPropagation(nn.Module):
     """Features of a clip ``[B, T, C, h, w]`` to what both branches gathered, fused: ``[B, T, channels, h, w]``.
 
-    One branch goes backwards through the clip, one forwards; ``bidirectional=False`` goes forwards alone.
+    One branch goes backwards through the clip, one forwards; ``bidirectional=False`` goes forwards alone. ``own_first``
+    is FirstOrderPropagation's.
     """
 
-    def __init__(self, given: int, channels: int, blocks: int, *, bidirectional: bool = True) -> None:
+    def __init__(
+        self, given: int, channels: int, blocks: int, *, bidirectional: bool = True, own_first: bool = False
+    ) -> None:
         super().__init__()
-        self.backwards = FirstOrderPropagation(channels, given, blocks) if bidirectional else None
-        self.forwards = FirstOrderPropagation(channels, given, blocks)
+        make = partial(FirstOrderPropagation, channels, given, blocks, own_first=own_first)
+        self.backwards = make() if bidirectional else None
+        self.forwards = make()
         self.fuse = same_conv(2 * channels if bidirectional else channels, channels, 1)
 
     def start_as_memory_(self) -> None:

@@ -12,9 +12,9 @@ from venh_lib.blocks.flow import warp
 from venh_lib.blocks.residual import residual_stack, zero_
 
 # Of what it holds, the share that a memory keeps from frame to frame: its quickest channel, and its slowest.
-KEPT = (0.2, 0.7)
-# Features that vary by about one and lie this high stay above zero, and rectifiers let them pass.
-ABOVE_ZERO = 3.0
+KEPT = (0.3, 0.8)
+# What a memory holds is lifted by this much through the rectifier, which lets it pass, and lowered again behind it.
+LIFT = 10.0
 
 
 def neighbour_flows(flow: Callable[[Tensor, Tensor], Tensor], frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
@@ -33,15 +33,26 @@ def neighbour_flows(flow: Callable[[Tensor, Tensor], Tensor], frames: Tensor) ->
     return list(to_previous), list(to_next)
 
 
+def _passing(refine: nn.Sequential) -> nn.Conv2d:
+    """The first convolution of a residual stack, its weights zero now; what it gives passes the rest as it is."""
+    first, last = zero_(refine[0]), refine[-1].conv2
+    for block in refine[2:]:
+        zero_(block.conv2)
+    nn.init.constant_(first.bias, LIFT)
+    nn.init.constant_(last.bias, -LIFT)
+    return first
+
+
 class FirstOrderPropagation(nn.Module):
     """One branch of BasicVSR: what the frame before knew is brought onto each frame by flow, and both are refined.
 
-    Chan et al., CVPR 2021, §3.1 and §3.2. ``given`` counts the channels that each frame comes with.
+    Chan et al., CVPR 2021, §3.1 and §3.2. ``given`` counts the channels that each frame comes with. In front of the
+    first frame there is nothing, or, with ``own_first``, what that frame comes with (as many channels of it).
     """
 
-    def __init__(self, channels: int, given: int, blocks: int) -> None:
+    def __init__(self, channels: int, given: int, blocks: int, *, own_first: bool = False) -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.own_first = channels, own_first
         self.refine = residual_stack(given + channels, channels, blocks)
 
     def start_as_memory_(self) -> None:
@@ -49,10 +60,11 @@ class FirstOrderPropagation(nn.Module):
 
         The other half start as twice the mean of the frames before, less the frame: behind the branch nobody can tell
         any more, as the frame itself is not passed on. Random weights mix each frame with all before it, and what one
-        of them held is lost after a few. What is given lies above zero, where nothing is known there is zero.
+        of them held is lost after a few, and residual blocks that are near the identity are not near enough: what they
+        add of the frame itself is more than what others differ by.
         """
         half = self.channels // 2
-        first = zero_(self.refine[0])
+        first = _passing(self.refine)
         passed = first.in_channels - self.channels
         with torch.no_grad():
             middle = first.weight[:, :, 1, 1]
@@ -66,8 +78,10 @@ class FirstOrderPropagation(nn.Module):
         ``given[t]``: frame t in the branch's direction, ``[B, given, H, W]``; ``flows[t]``: the flow ``[B, 2, H, W]``
         in pixels from frame t + 1 to frame t, or None where features pass on as they are, unaligned.
         """
-        batch, _, height, width = given[0].shape
-        passed = given[0].new_zeros(batch, self.channels, height, width)
+        passed = given[0][:, : self.channels]
+        if not self.own_first:
+            batch, _, height, width = given[0].shape
+            passed = given[0].new_zeros(batch, self.channels, height, width)
         made: list[Tensor] = []
         for t, frame in enumerate(given):
             if t > 0:
@@ -81,11 +95,22 @@ class SecondOrderPropagation(nn.Module):
     """One branch of BasicVSR++'s grid: features of two frames before are aligned onto each frame and refined.
 
     Report §4.2 and Figure 2a. ``given`` counts the features each frame comes with, its own and those of earlier
-    branches. ``second_order=False`` looks at one frame before only.
+    branches. ``second_order=False`` looks at one frame before only. In front of the first frame there is nothing, or,
+    with ``own_first``, that frame's own features.
     """
 
-    def __init__(self, channels: int, given: int, blocks: int, groups: int = 16, *, second_order: bool = True) -> None:
+    def __init__(
+        self,
+        channels: int,
+        given: int,
+        blocks: int,
+        groups: int = 16,
+        *,
+        second_order: bool = True,
+        own_first: bool = False,
+    ) -> None:
         super().__init__()
+        self.own_first = own_first
         self.align = FlowGuidedAlignment(channels, groups)
         self.refine = residual_stack((given + 1) * channels, channels, blocks)
         self.second_order = second_order
@@ -95,7 +120,7 @@ class SecondOrderPropagation(nn.Module):
 
         See ``FirstOrderPropagation.start_as_memory_``. Around the refinement goes a skip with all that was held.
         """
-        first, last, channels = zero_(self.refine[0]), self.refine[-1].conv2, self.align.weight.shape[0]
+        first, channels = _passing(self.refine), self.align.weight.shape[0]
         held = first.in_channels - channels
         with torch.no_grad():
             self.align.weight.zero_()
@@ -103,8 +128,6 @@ class SecondOrderPropagation(nn.Module):
                 # Masks start at one half.
                 self.align.weight[k, k, 1, 1] = 2.0
                 first.weight[k, k, 1, 1], first.weight[k, held + k, 1, 1] = 1 - kept, kept - 1
-            first.bias.fill_(ABOVE_ZERO)
-            last.bias.fill_(-ABOVE_ZERO)
 
     def forward(self, given: list[list[Tensor]], flows: list[Tensor]) -> list[Tensor]:
         """New features of each frame, in the order given.
@@ -116,7 +139,7 @@ class SecondOrderPropagation(nn.Module):
         nothing = torch.zeros_like(given[0][0])
         for t, features in enumerate(given):
             if t == 0:
-                aligned = nothing
+                aligned = features[0] if self.own_first else nothing
             else:
                 aligned = self._aligned(features[0], made, flows[:t])
             made.append(aligned + self.refine(torch.cat((*features, aligned), dim=1)))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import LEVELS, FeaturePyramid, PCDAlignment, aligned_onto
 from venh_lib.blocks.attention import ResidualChannelAttentionBlock, TSAFusion
-from venh_lib.blocks.deformable import keep_variance_, start_from_differences_
+from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.half_size import HalfSize
 from venh_lib.blocks.residual import pass_through_, rectified, same_conv
 from venh_lib.blocks.unet import UNet
@@ -95,7 +95,7 @@ def course_core(**ablation: bool) -> GogoingCore:
     """The core at `course`; ``ablation`` goes to GogoingCore."""
     core = GogoingCore(CHANNELS, groups=2, widths=(CHANNELS, 48, 64), blocks=2, reduction=4, **ablation)
     if core.tsa is not None:
-        start_from_differences_(core.tsa.fuse, FRAMES)
+        core.tsa.start_from_differences_()
     pass_through_(core.widen, CHANNELS)
     core.spatial.start_at_the_finest_()
     return core

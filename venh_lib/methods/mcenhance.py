@@ -156,7 +156,7 @@ def course_core(**ablation) -> PENCore:
                 pass_through_(layer, layer.out_channels)
         else:
             keep_variance_(branch.first, branch.pyramid, branch.align, branch.last)
-            start_from_differences_(branch.fuse.fuse, FRAMES)
+            branch.fuse.start_from_differences_()
     return core
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from venh_lib import references
-from venh_lib.blocks.deformable import DeformConv, keep_variance_, start_from_differences_
+from venh_lib.blocks.deformable import DeformConv, keep_variance_
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
@@ -64,7 +64,7 @@ def course_core(core: type[EDVRCore] = RegularisedCore, **ablation: bool) -> EDV
     """The core at `course`: ``RegularisedCore``, or EDVRCore without the offset losses; ``ablation`` goes to it."""
     made = core(CHANNELS, FRAMES, reconstruct=2, groups=4, **ablation)
     keep_variance_(made.pyramid, made.align)
-    start_from_differences_(made.fuse.fuse, FRAMES)
+    made.fuse.start_from_differences_()
     return made
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.alignment import LEVELS, ProgressiveAlignment
 from venh_lib.blocks.attention import TSAFusion
-from venh_lib.blocks.deformable import keep_variance_, start_from_differences_
+from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
@@ -103,7 +103,7 @@ def course_core(**ablation: bool | int) -> QENetCore:
     """The core at `course`; ``ablation`` goes to QENetCore."""
     core = QENetCore(CHANNELS, offset_blocks=1, reconstruct=2, groups=4, **ablation)
     keep_variance_(core.align)
-    start_from_differences_(core.fuse.fuse, FRAMES)
+    core.fuse.start_from_differences_()
     return core
 
 

@@ -34,16 +34,25 @@ class GridPropagation(nn.Module):
     """Features of a clip that pass through it four times: ``[B, T, C, h, w]`` to the same shape (Figure 2a).
 
     Backwards, forwards, and once more backwards and forwards; each branch gets what the earlier ones gathered, and
-    residual blocks fuse all of it. ``second_order=False`` looks at one frame before only.
+    residual blocks fuse all of it. ``second_order`` and ``own_first`` are SecondOrderPropagation's.
     """
 
     def __init__(
-        self, channels: int, blocks: int, reconstruct: int, groups: int = 16, *, second_order: bool = True
+        self,
+        channels: int,
+        blocks: int,
+        reconstruct: int,
+        groups: int = 16,
+        *,
+        second_order: bool = True,
+        own_first: bool = False,
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleDict(
             {
-                name: SecondOrderPropagation(channels, 1 + number, blocks, groups, second_order=second_order)
+                name: SecondOrderPropagation(
+                    channels, 1 + number, blocks, groups, second_order=second_order, own_first=own_first
+                )
                 for number, name in enumerate(BRANCHES)
             }
         )
@@ -128,7 +137,7 @@ def build(preset: str) -> nn.Module:
 
 def course_core(**ablation: bool) -> GridPropagation:
     """The propagation at `course`; ``ablation`` goes to GridPropagation."""
-    core = GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
+    core = GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, own_first=True, **ablation)
     keep_variance_(*(branch.align for branch in core.branches.values()))
     core.start_as_memory_()
     return core

@@ -20,7 +20,7 @@ from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.blocks.flow import shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
-from venh_lib.blocks.propagation import ABOVE_ZERO, neighbour_flows
+from venh_lib.blocks.propagation import neighbour_flows
 from venh_lib.blocks.residual import he_, same_conv, zero_
 from venh_lib.methods import ivp_tencent
 from venh_lib.recipes import Cosine, Recipe
@@ -66,7 +66,8 @@ DIFFERENT = (
 REMEMBERED = (
     "Course recipe: each branch starts as running means of the frames' features, and what comes out as their "
     "differences to the frame's own: random weights mix each frame with all before it, and what one of them held is "
-    "lost after a few."
+    "lost after a few. In front of the first frame stand its own features, where nothing stands in the paper: next to "
+    "nothing every frame differs by all that it is."
 )
 
 
@@ -154,7 +155,7 @@ class RecurrentOnBRNet(nn.Module):
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.flow = DenseInverseSearch()
-        self.enter = nn.ModuleList(entrance(width, channels, ABOVE_ZERO) for _ in cores)
+        self.enter = nn.ModuleList(entrance(width, channels) for _ in cores)
         self.cores = nn.ModuleList(cores)
         self.leave = nn.ModuleList(zero_(same_conv(channels, width)) for _ in cores)
 
@@ -200,11 +201,10 @@ def coarse(difference: Tensor) -> Tensor:
     return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
 
 
-def entrance(width: int, channels: int, mean: float = 0.0) -> nn.Module:
-    """A core's way in from BRNet's ``width`` channels: their variance stays as it is, and ``mean`` is added."""
+def entrance(width: int, channels: int) -> nn.Module:
+    """A core's way in from BRNet's ``width`` channels: their variance stays as it is."""
     conv = same_conv(width, channels, 1)
     he_(conv, slope=1.0)
-    nn.init.constant_(conv.bias, mean)
     return conv
 
 

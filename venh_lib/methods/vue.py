@@ -129,7 +129,7 @@ def build_four(preset: str) -> nn.Module:
 
 def course_core(blocks: int, **ablation: bool) -> BidirectionalPropagation:
     """BasicVSR's propagation at `course`; ``ablation`` goes to BidirectionalPropagation."""
-    core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks, **ablation)
+    core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks, own_first=True, **ablation)
     core.start_as_memory_()
     return core
 
