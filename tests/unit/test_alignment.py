@@ -213,3 +213,18 @@ def test_spynet_reads_published_names(inside):
     fresh = SpyNet()
     fresh.load_state_dict(from_published(published))
     assert all(torch.equal(values, expected[name]) for name, values in fresh.named_parameters())
+
+
+def test_tsa_may_start_with_half_of_every_frame_and_their_differences():
+    torch.manual_seed(0)
+    fuse, started = (TSAFusion(32, frames=3, centre=1) for _ in range(2))
+    started.start_from_differences_()
+    frames = torch.randn(1, 3, 32, 16, 20)
+    heard = started.temporal_attention(frames)
+    # With PyTorch's defaults the centre agrees with itself so well that nothing is left to learn.
+    assert (heard - 0.5).abs().max() < 0.1 < (fuse.temporal_attention(frames)[:, 1] - 0.5).abs().max()
+    weighted = (frames * heard[:, :, None]).flatten(1, 2)
+    difference = 4 * (frames * heard[:, :, None])[:, 2, :16] - 4 * (frames * heard[:, :, None])[:, 1, :16]
+    torch.testing.assert_close(started.fuse(weighted), torch.cat((difference, -difference), dim=1))
+    started(frames).square().sum().backward()
+    assert not without_gradient(started)

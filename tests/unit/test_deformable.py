@@ -189,3 +189,11 @@ def test_a_fusion_may_start_as_differences_to_the_middle_frame(deformable_layer)
     expected = 2 * (expected - torch.cat([frames[:, 2], frames[:, 2], frames[:, 2, :1]], dim=1))
     assert torch.allclose(fused(frames), expected, atol=1e-5)
     assert not fused(frames[:, 2:3].expand(-1, 5, -1, -1, -1)).abs().max() > 1e-5
+
+
+def test_differences_may_start_with_both_signs_so_that_a_rectifier_loses_nothing():
+    layer = nn.Conv2d(3 * 4, 4, 1)
+    start_from_differences_(layer, frames=3, both_signs=True)
+    frames = torch.rand(2, 3, 4, 8, 9)
+    rectified = torch.relu(layer(frames.flatten(1, 2)))
+    assert torch.allclose(rectified[:, :2] - rectified[:, 2:], 2 * (frames[:, 2] - frames[:, 1])[:, :2], atol=1e-5)

@@ -67,7 +67,7 @@ class TSAFusion(nn.Module):
         With PyTorch's defaults features that vary by one agree so well that attention starts at one, where no gradient
         comes through: it would never learn.
         """
-        start_from_differences_(self.fuse, self.fuse.in_channels // self.fuse.out_channels)
+        start_from_differences_(self.fuse, self.fuse.in_channels // self.fuse.out_channels, both_signs=True)
         with torch.no_grad():
             self.fuse.weight *= 2
             for embedding in (self.embed, self.embed_reference):

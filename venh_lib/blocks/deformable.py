@@ -303,12 +303,14 @@ def keep_variance_(*parts: nn.Module | None, slope: float = LEAK) -> None:
             zero_(last)
 
 
-def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int) -> None:
+def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int, *, both_signs: bool = False) -> None:
     """Let a layer that fuses ``frames`` frames' features, side by side, start as differences to the middle one.
 
     Each output channel takes one channel of one frame less the same of the middle frame, twice, at the middle of the
     kernel: the frames next to the middle one first, then those beyond. What a frame holds that the restored one does
-    not is of use from the first step. A random mixture is noise at first, and training begins by silencing it.
+    not is of use from the first step. A random mixture is noise at first, and training begins by silencing it. With
+    ``both_signs`` the second half of the outputs is the negative of the first: of what lies below zero rectifiers leave
+    next to nothing.
     """
     outputs, inputs, height, width = layer.weight.shape
     channels, centre = inputs // frames, frames // 2
@@ -320,9 +322,10 @@ def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int) -> None:
         layer.weight.zero_()
         layer.bias.zero_()
         for output in range(outputs):
-            frame, channel = others[output // channels % len(others)], output % channels
-            middle[output, frame * channels + channel] = times
-            middle[output, centre * channels + channel] = -times
+            number, sign = (output % (outputs // 2), -1 + 2 * (output < outputs // 2)) if both_signs else (output, 1)
+            frame, channel = others[number // channels % len(others)], number % channels
+            middle[output, frame * channels + channel] = sign * times
+            middle[output, centre * channels + channel] = -sign * times
 
 
 def overflowing(network: nn.Module) -> dict[str, float]:

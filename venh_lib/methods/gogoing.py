@@ -13,7 +13,16 @@ from venh_lib.blocks.residual import pass_through_, rectified, same_conv
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import (
+    BROUGHT,
+    CALM,
+    DIFFERENT,
+    EDVR_SLOWNESS,
+    ORDERED,
+    OnBRNet,
+    smoke_recipe,
+    window_recipe,
+)
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS = 3
@@ -119,8 +128,8 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
-        (1, "course"): window_recipe(1_000, L2()),
-        (3, "course"): window_recipe(2_000, L2(), start=(("", "gogoing", 1),)),
+        (1, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS),
+        (3, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS, start=(("", "gogoing", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
     departures=(

@@ -12,7 +12,17 @@ from venh_lib.blocks.deformable import DeformConv, keep_variance_
 from venh_lib.blocks.edvr import EDVR, EDVRCore
 from venh_lib.losses import Charbonnier, offset_total_variation, offset_variance
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, ORDERED, OnBRNet, penalised, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import (
+    BROUGHT,
+    CALM,
+    DIFFERENT,
+    EDVR_SLOWNESS,
+    ORDERED,
+    OnBRNet,
+    penalised,
+    smoke_recipe,
+    window_recipe,
+)
 from venh_lib.recipes import CosineRestarts, Recipe
 
 RADIUS, FRAMES = 2, 5
@@ -79,9 +89,9 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier()) for track in (1, 3)},
-        (1, "course"): window_recipe(1_500, Charbonnier()),
-        (3, "course"): window_recipe(2_000, Charbonnier(), start=(("", "mt_maxclear", 1),)),
-        (1, "ablation"): window_recipe(1_000, Charbonnier()),
+        (1, "course"): window_recipe(1_000, Charbonnier(), slowness=EDVR_SLOWNESS),
+        (3, "course"): window_recipe(1_000, Charbonnier(), slowness=EDVR_SLOWNESS, start=(("", "mt_maxclear", 1),)),
+        (1, "ablation"): window_recipe(500, Charbonnier(), slowness=EDVR_SLOWNESS),
         **{
             # §4.5: Charbonnier and the two offset losses. Crops, batch, Adam and the cosine are those of EDVR's public
             # training code; the number of steps is its as well.

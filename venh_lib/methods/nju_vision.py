@@ -12,7 +12,16 @@ from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv, zero_
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import (
+    BROUGHT,
+    CALM,
+    DIFFERENT,
+    EDVR_SLOWNESS,
+    ORDERED,
+    OnBRNet,
+    smoke_recipe,
+    window_recipe,
+)
 from venh_lib.recipes import Constant, Recipe
 
 # Seven consecutive frames, as in the team's code.
@@ -118,7 +127,7 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         (1, "smoke"): smoke_recipe(L2()),
-        (1, "course"): window_recipe(1_000, L2()),
+        (1, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS),
         # §4.9: flips and turns. It prints nothing else: loss, rate, crop, batch and steps are ours (see departures).
         (1, "paper"): Recipe(
             steps=300_000,

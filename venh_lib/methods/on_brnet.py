@@ -32,8 +32,8 @@ START = ((SINGLE, "ivp_tencent", 1),)
 SLOW_SINGLE = (SINGLE, 0.3, 0)
 # What predicts offsets and masks. What an untrained core hands on is noise, and the quickest ways to be rid of it are
 # to close the masks and to read outside the frame, from where no gradient leads back. So both wait for the core to be
-# worth something, and are slow then: a share of the rate, and of the steps.
-OFFSETS, SLOWNESS, WAIT = ".conv_offset.", 0.02, 0.25
+# worth something, and are slow then: a share of the rate, and of the steps. EDVR's alignment stands quicker ones.
+OFFSETS, SLOWNESS, EDVR_SLOWNESS, WAIT = ".conv_offset.", 0.02, 0.1, 0.25
 # BRNet's features vary by about a twentieth. Cores see them this many times as large, and what they find joins them as
 # many times smaller: beside so small values, biases that move by the learning rate soon silence rectifiers.
 ENLARGED = 16.0
@@ -53,7 +53,7 @@ ORDERED = (
 )
 # Among the departures of every method that aligns by offsets.
 CALM = (
-    "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a fiftieth of the other parts' "
+    "Course recipe: offsets and masks wait for a quarter of the steps, and learn at a small share of the other parts' "
     "rate then. What an untrained core hands on is noise, and offsets that learn from the start would be rid of it by "
     "leaving the frame, from where no gradient leads back."
 )
@@ -213,12 +213,15 @@ def penalised(core: nn.Module, loss: Tensor, progress: float) -> Tensor:
     return loss + core.penalty(progress) if hasattr(core, "penalty") else loss
 
 
-def window_recipe(steps: int, loss: Callable, **changes) -> Recipe:
-    """How networks inside BRNet learn at `course`: ``changes`` replace settings by name. All are ours."""
+def window_recipe(steps: int, loss: Callable, *, slowness: float = SLOWNESS, **changes) -> Recipe:
+    """How networks inside BRNet learn at `course`: ``changes`` replace settings by name. All are ours.
+
+    ``slowness``: the rate of offsets and masks, as a share of the other parts'.
+    """
     settings = {
         "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
         "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "start": START, "frozen": FROZEN,
-        "rates": (SLOW_SINGLE, (OFFSETS, SLOWNESS, round(WAIT * steps))), "validate_every": 500,
+        "rates": (SLOW_SINGLE, (OFFSETS, slowness, round(WAIT * steps))), "validate_every": 500,
     }  # fmt: skip
     return Recipe(steps=steps, loss=loss, **(settings | changes))
 
