@@ -275,6 +275,34 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('part = "convolutions that go over each frame by itself"', 'part = "BRNet\'s body"', 'part = "none"'),
         ),
     },
+    "34_mt_maxclear": {
+        "Exercise 1": Exercise(("radius = 3",), ("radius = 2", "radius = 4", "radius = 1")),
+        "Exercise 2": Exercise(
+            ("both_losses = (0.05, 0)", "both_losses = [0.05, 0.0]"),
+            ("both_losses = (0.1, 0)", "both_losses = (0.05, 0.01)", "both_losses = (0.2, 0)", "both_losses = 0.05"),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def together(offsets):\n"
+                "    pairs = offsets.unflatten(1, (-1, 2))\n"
+                "    return pairs.mean(1, keepdim=True).expand_as(pairs).flatten(1, 2)",
+                "def together(offsets):\n"
+                "    down, right = offsets[:, 0::2].mean(1), offsets[:, 1::2].mean(1)\n"
+                "    return torch.stack((down, right), 1).repeat(1, offsets.shape[1] // 2, 1, 1)",
+            ),
+            (
+                "def together(offsets):\n    return torch.zeros_like(offsets)",
+                "def together(offsets):\n    return offsets.mean(1, keepdim=True).expand_as(offsets)",
+                "def together(offsets):\n    return offsets.mean((2, 3), keepdim=True).expand_as(offsets)",
+                "def together(offsets):\n    return offsets.unflatten(1, (-1, 2)).mean(1)",
+                "def together(offsets):\n    return offsets",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "they press on what is right as well"',),
+            ('reason = "offsets are zero at the end"', 'reason = "the losses would slow the network at test time"'),
+        ),
+    },
     "46_ivp_tencent": {
         "Exercise 1": Exercise(("channels = 48",), ("channels = 12", "channels = 16", "channels = 3")),
         "Exercise 2": Exercise(("width = 78",), ("width = 39", "width = 46", "width = 20")),

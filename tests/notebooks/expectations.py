@@ -245,6 +245,25 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "rank_correlation_with_lead": (0.2, 1.0),
         "turned_differs_by": (0.001, 5.0),
     },
+    "34_mt_maxclear": {
+        **OF_A_METHOD,
+        "parameters_paper": 20_928_995,
+        "report_gain_over_mfqe": (0.62, 0.64),
+        # Of four.
+        "phases_with_a_later_peak": 2,
+        # The text says that offsets hardly move, and that attention lets everything through.
+        "moved_as_a_whole": (0.0, 0.02),
+        "taps_apart": (0.0, 0.05),
+        "total_variation": (0.0, 1e-3),
+        "variance": (0.0, 1e-3),
+        "heard_least": (0.95, 1.0),
+        "heard_most": (0.95, 1.0),
+        "lost_without_offsets": (-0.01, 0.01),
+        "lost_without_attention": (-0.01, 0.01),
+        "lost_without_flow": (0.3, 2.0),
+        "gain": (0.55, 0.75),
+        "least_gain": (0.3, 0.5),
+    },
     "46_ivp_tencent": {
         **OF_A_METHOD,
         "receptive_field": 78,
@@ -422,6 +441,24 @@ RELATIONS: dict[str, list[Relation]] = {
         ),
         ("by true motion it has much", lambda f: f["new_in_before_by_raw_motion"] > f["new_in_before"] + 0.3),
         ("what the peak before holds was handed on", lambda f: f["gain_by_after"] > f["gain_by_before"] + 0.05),
+    ],
+    "34_mt_maxclear": [
+        *RELATIONS_OF_A_METHOD,
+        FAILURE,
+        (
+            "total variation first helps, then spoils",
+            lambda f: f["least_error_by_total_variation"] < 0.5 * f["error_at_first"]
+            and f["last_error_by_total_variation"] > 1.2 * f["least_error_by_total_variation"],
+        ),
+        (
+            "variance takes what taps do not share",
+            lambda f: 0.3 < f["last_error_by_variance"] / f["error_at_first"] < 0.8,
+        ),
+        ("the later peak counts", lambda f: f["lost_without_later_peak"] > f["lost_without_earlier_peak"] + 0.2),
+        (
+            "what is added depends on the phase",
+            lambda f: f["added_with_a_later_peak"] > f["added_without_a_later_peak"] + 0.02,
+        ),
     ],
     "46_ivp_tencent": [
         *RELATIONS_OF_A_METHOD,

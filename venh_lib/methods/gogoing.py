@@ -18,6 +18,7 @@ from venh_lib.methods.on_brnet import (
     CALM,
     DIFFERENT,
     EDVR_SLOWNESS,
+    HEARD_HALF,
     ORDERED,
     OnBRNet,
     smoke_recipe,
@@ -156,9 +157,12 @@ METHOD = Method(
         "Course preset: 32 channels, one residual block, 2 offset groups (of 16 channels, as at full width), ResUNet "
         "of 32, 48 and 64 channels, reduction 4 (16 would leave two units, of which a rectifier easily silences both). "
         "PCD, its three levels and cascade, TSA and the seven frames are kept.",
+        "Course preset: the U-Net starts at its finest scale, which passes nearly as it is; a tenth of what the "
+        "coarser ones say joins it.",
         BROUGHT,
         CALM,
         DIFFERENT,
+        HEARD_HALF,
         ORDERED,
     ),
 )

@@ -17,6 +17,7 @@ from venh_lib.methods.on_brnet import (
     CALM,
     DIFFERENT,
     EDVR_SLOWNESS,
+    HEARD_HALF,
     ORDERED,
     OnBRNet,
     penalised,
@@ -117,6 +118,7 @@ METHOD = Method(
         BROUGHT,
         CALM,
         DIFFERENT,
+        HEARD_HALF,
         ORDERED,
         "Course recipe: convolutions start as He et al. say, since with PyTorch's defaults next to nothing of a "
         "frame's detail comes out of PCD.",

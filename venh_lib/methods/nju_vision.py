@@ -17,6 +17,7 @@ from venh_lib.methods.on_brnet import (
     CALM,
     DIFFERENT,
     EDVR_SLOWNESS,
+    HEARD_HALF,
     ORDERED,
     OnBRNet,
     smoke_recipe,
@@ -169,6 +170,7 @@ METHOD = Method(
         BROUGHT,
         CALM,
         DIFFERENT,
+        HEARD_HALF,
         ORDERED,
     ),
 )

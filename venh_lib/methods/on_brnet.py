@@ -62,6 +62,11 @@ DIFFERENT = (
     "Course recipe: what fuses the frames starts as the differences of the others to the restored one: a random "
     "mixture is noise at first, and training begins by silencing it."
 )
+# Among the departures of every method with EDVR's TSA.
+HEARD_HALF = (
+    "Course recipe: TSA's embeddings start at a tenth of PyTorch's size, so that every frame is heard half: features "
+    "that vary by one agree so well that attention would start at one, where it cannot learn."
+)
 # Among the departures of every recurrent method.
 REMEMBERED = (
     "Course recipe: each branch starts as running means of the frames' features, and what comes out as their "
