@@ -28,7 +28,8 @@ PATTERN = re.compile(
 class FrameInfo:
     """One coded frame: place in display order (from 0), slice type, quantisation parameter, size in bytes.
 
-    A frame of several slices has the type that predicts most (B before P before I) and its first slice's QP.
+    A frame of several slices has the type that predicts most (B before P before I) and its first slice's QP. That is
+    the QP of its header: x265 moves blocks away from it, by adaptive quantisation and by what later frames copy.
     """
 
     index: int

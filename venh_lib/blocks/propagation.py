@@ -34,7 +34,7 @@ def neighbour_flows(flow: Callable[[Tensor, Tensor], Tensor], frames: Tensor) ->
 
 
 def _passing(refine: nn.Sequential) -> nn.Conv2d:
-    """The first convolution of a residual stack, its weights zero now; what it gives passes the rest as it is."""
+    """Let what a residual stack's first convolution gives come out as it is; that convolution, its weights zero."""
     first, last = zero_(refine[0]), refine[-1].conv2
     for block in refine[2:]:
         zero_(block.conv2)

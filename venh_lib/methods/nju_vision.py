@@ -75,7 +75,7 @@ class QENetCore(nn.Module):
     def flows(self) -> list[Tensor]:
         """Where each step of the last forward looked, ``[B·N, 2, h, w]`` in pixels (x, y) of the features.
 
-        Frames in the window's order; the second entry is what both steps do together. Empty when not aligned.
+        Frames in the window's order; each entry is what the steps up to it do together. Empty when not aligned.
         """
         return [] if self.align is None else self.align.flows()
 
