@@ -210,6 +210,8 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         # They are kept on a short lead, and the text says so.
         "mask_of_the_frames": (0.45, 0.55),
         "beyond_the_next": (0.02, 1.0),
+        # The text says that both best frames have weights of one size.
+        "before_over_after": (0.8, 1.25),
         # The text says that two are hardly better than one.
         "fused_over_better": (-0.05, 0.05),
         "models_apart": (0.05, 3.0),
@@ -261,6 +263,8 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "lost_without_offsets": (-0.01, 0.01),
         "lost_without_attention": (-0.01, 0.01),
         "lost_without_flow": (0.3, 2.0),
+        # The text says that a peak gains nothing from the others.
+        "added_at_peaks": (-0.1, 0.05),
         "gain": (0.55, 0.75),
         "least_gain": (0.3, 0.5),
     },
@@ -457,8 +461,9 @@ RELATIONS: dict[str, list[Relation]] = {
         ("the later peak counts", lambda f: f["lost_without_later_peak"] > f["lost_without_earlier_peak"] + 0.2),
         (
             "what is added depends on the phase",
-            lambda f: f["added_with_a_later_peak"] > f["added_without_a_later_peak"] + 0.02,
+            lambda f: f["added_with_a_later_peak"] > f["added_without_a_later_peak"] + 0.2,
         ),
+        ("a frame before hardly counts", lambda f: abs(f["lost_without_earlier_peak"]) < 0.05),
     ],
     "46_ivp_tencent": [
         *RELATIONS_OF_A_METHOD,

@@ -321,11 +321,12 @@ def start_from_differences_(layer: nn.Conv2d | DeformConv, frames: int, *, both_
         times = 4.0 if isinstance(layer, DeformConv) else 2.0
         layer.weight.zero_()
         layer.bias.zero_()
+        differences = outputs // 2 if both_signs else outputs
         for output in range(outputs):
-            number, sign = (output % (outputs // 2), -1 + 2 * (output < outputs // 2)) if both_signs else (output, 1)
+            number, signed = output % differences, times if output < differences else -times
             frame, channel = others[number // channels % len(others)], number % channels
-            middle[output, frame * channels + channel] = sign * times
-            middle[output, centre * channels + channel] = -sign * times
+            middle[output, frame * channels + channel] = signed
+            middle[output, centre * channels + channel] = -signed
 
 
 def overflowing(network: nn.Module) -> dict[str, float]:

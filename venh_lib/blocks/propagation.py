@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from venh_lib.blocks.alignment import FlowGuidedAlignment
 from venh_lib.blocks.flow import warp
 from venh_lib.blocks.residual import residual_stack, zero_
+from venh_lib.errors import SettingError
 
 # Of what it holds, the share that a memory keeps from frame to frame: its quickest channel, and its slowest.
 KEPT = (0.3, 0.8)
@@ -47,11 +48,14 @@ class FirstOrderPropagation(nn.Module):
     """One branch of BasicVSR: what the frame before knew is brought onto each frame by flow, and both are refined.
 
     Chan et al., CVPR 2021, §3.1 and §3.2. ``given`` counts the channels that each frame comes with. In front of the
-    first frame there is nothing, or, with ``own_first``, what that frame comes with (as many channels of it).
+    first frame there is nothing, or, with ``own_first``, what that frame comes with (as many channels of it;
+    SettingError where it has fewer).
     """
 
     def __init__(self, channels: int, given: int, blocks: int, *, own_first: bool = False) -> None:
         super().__init__()
+        if own_first and given < channels:
+            raise SettingError(f"own_first: a memory of {channels} channels cannot begin with the {given} of a frame.")
         self.channels, self.own_first = channels, own_first
         self.refine = residual_stack(given + channels, channels, blocks)
 
@@ -124,6 +128,7 @@ class SecondOrderPropagation(nn.Module):
         held = first.in_channels - channels
         with torch.no_grad():
             self.align.weight.zero_()
+            self.align.bias.zero_()
             for k, kept in enumerate(torch.linspace(*KEPT, channels)):
                 # Masks start at one half.
                 self.align.weight[k, k, 1, 1] = 2.0

@@ -192,7 +192,7 @@ _DEPARTURES = (
     "gathers joins them, and BRNet's trained body and tail make its picture. Flow is OpenCV's dense inverse search, "
     "which does not learn. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a BasicVSR at "
     "half size.",
-    REMEMBERED,
+    REMEMBERED + " So it is in the models that stand inside BRNet, not in the second stage.",
 )
 
 # At full size mmagic's code warns below this. At `course` the second stage's flow sees half of it.
