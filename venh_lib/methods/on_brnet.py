@@ -30,6 +30,8 @@ FROZEN = (f"{SINGLE}sub_mean.", f"{SINGLE}add_mean.")
 # Track 3 has no BRNet of its own: every training starts from that of Track 1, and changes it at a third of the rate.
 START = ((SINGLE, "ivp_tencent", 1),)
 SLOW_SINGLE = (SINGLE, 0.3, 0)
+# Inside a recurrent network every feature of BRNet is heard in nine frames at once: a step moves more, and so is less.
+SLOWER_SINGLE = (SINGLE, 0.1, 0)
 # What predicts offsets and masks. What an untrained core hands on is noise, and the quickest ways to be rid of it are
 # to close the masks and to read outside the frame, from where no gradient leads back. So both wait for the core to be
 # worth something, and are slow then: a share of the rate, and of the steps. EDVR's alignment stands quicker ones.
@@ -232,8 +234,9 @@ def window_recipe(steps: int, loss: Callable, *, slowness: float = SLOWNESS, **c
 
 
 def clip_recipe(steps: int, loss: Callable, **changes) -> Recipe:
-    """The same for recurrent networks, which learn from clips of nine frames."""
-    return window_recipe(steps, loss, **({"batch": 2, "frames": 9} | changes))
+    """The same for recurrent networks, which learn from clips of nine frames, four at a time."""
+    rates = (SLOWER_SINGLE, (OFFSETS, SLOWNESS, round(WAIT * steps)))
+    return window_recipe(steps, loss, **({"batch": 4, "frames": 9, "rates": rates} | changes))
 
 
 def smoke_recipe(loss: Callable, **changes) -> Recipe:

@@ -21,7 +21,7 @@ from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
-from venh_lib.methods.on_brnet import FROZEN, REMEMBERED, SLOW_SINGLE, RecurrentOnBRNet, clip_recipe
+from venh_lib.methods.on_brnet import FROZEN, REMEMBERED, SLOWER_SINGLE, RecurrentOnBRNet, clip_recipe
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
 # Channels and blocks a branch of several models.
@@ -213,7 +213,7 @@ METHOD = Method(
             steps=20, schedule=CosineRestarts(2), validate_every=20, frozen=tuple(f"first.{mean}" for mean in FROZEN)
         ),
         (1, "course"): clip_recipe(
-            1_500,
+            750,
             Charbonnier(),
             start=(("first.", "vue_first"),),
             frozen=("first.",),
@@ -245,7 +245,7 @@ FIRST = Method(
     policy=references.centre_only,
     recipes={
         (1, "smoke"): _smoke(),
-        (1, "course"): clip_recipe(3_000, Charbonnier(), rates=(SLOW_SINGLE,)),
+        (1, "course"): clip_recipe(1_500, Charbonnier(), rates=(SLOWER_SINGLE,)),
         (1, "paper"): _paper(_FLOWS[:2]),
     },
     departures=_DEPARTURES,
@@ -264,7 +264,7 @@ METHOD_TRACK_3 = Method(
     policy=references.centre_only,
     recipes={
         (3, "smoke"): _smoke(),
-        (3, "course"): clip_recipe(3_000, Charbonnier(), rates=(SLOW_SINGLE,)),
+        (3, "course"): clip_recipe(1_000, Charbonnier(), rates=(SLOWER_SINGLE,)),
         (3, "paper"): _paper(_FLOWS),
     },
     departures=_DEPARTURES,
