@@ -241,6 +241,12 @@ def test_the_leaderboard_stands_beside_the_reports():
         evaluation.leaderboard(table, 2)
 
 
+def test_a_teams_second_method_stands_beside_the_teams_gain():
+    board = evaluation.leaderboard(rows_of(vue_four=(0.5, 0.6), mine=(1.0, 1.0)).assign(track=3), 3)
+    assert board.loc["vue_four", "report_gain_db"] == challenge.published_gains(3)["vue"]
+    assert math.isnan(board.loc["mine", "report_gain_db"])
+
+
 def test_records_are_plain_json():
     records = evaluation.to_records(rows_of(arcnn=(0.1, 0.2)))
     assert list(records[0]) == list(results.COLUMNS) and records[0]["ms_ssim_out"] is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -78,6 +79,12 @@ def test_the_box_lies_where_the_error_changed_most():
 def test_the_reported_gain_is_that_of_the_tables(slug):
     row = draw.reported(methods.get(slug)).iloc[0]
     assert row["Gain (dB)"] == challenge.published_gains(1)[slug]
+
+
+def test_sizes_have_the_gain_of_the_team():
+    gain = "report's gain (dB)"
+    assert draw.sizes(methods.get("vue_four"), 3).loc["paper", gain] == challenge.published_gains(3)["vue"]
+    assert math.isnan(draw.sizes(methods.get("spynet")).loc["paper", gain])
 
 
 def test_phases_show_the_pixels_of_the_box():

@@ -17,9 +17,10 @@ from venh_lib.methods.method import PRESETS, Method
 
 
 def sizes(method: Method, track: int = 1) -> pandas.DataFrame:
-    """Parameters of both presets, and the report's average PSNR and gain of this method in dB."""
+    """Parameters of both presets, and the report's average gain of the method's team in dB, NaN where it lists none."""
     rows = []
-    published = challenge.published_gains(track).get(method.slug, float("nan"))
+    entry = challenge.team_of(method.team).slug if method.team else method.slug
+    published = challenge.published_gains(track).get(entry, float("nan"))
     for preset in PRESETS:
         with torch.device("meta"):
             count = sum(p.numel() for p in method.build(preset).parameters())
