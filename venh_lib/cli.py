@@ -292,7 +292,7 @@ def enhance(
     """Write SOURCE, a compressed video, enhanced to TARGET.
 
     TARGET, an .mkv or .mp4 say, is written whole or not at all. The shipped weights are made for HEVC at
-    QP 37 (Track 1).
+    QP 37 (Track 1), or by x265 at a fixed bit-rate (Track 3; `venh methods` says which methods have them).
     """
     from venh_lib import inference, methods
 

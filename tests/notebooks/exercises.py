@@ -303,6 +303,76 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('reason = "offsets are zero at the end"', 'reason = "the losses would slow the network at test time"'),
         ),
     },
+    "37_gogoing": {
+        "Exercise 1": Exercise(
+            ("coarsest = (68, 120)", "coarsest = [68, 120]"),
+            ("coarsest = (67, 120)", "coarsest = (135, 240)", "coarsest = (34, 60)", "coarsest = (540, 960)"),
+        ),
+        "Exercise 2": Exercise(
+            ("weights = 33312", "weights = 512 * 32 + 32 + 32 * 512 + 512"),
+            ("weights = 32768", "weights = 16416", "weights = 262656", "weights = 295456", "weights = 1024"),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def folded(block, factors):\n"
+                "    scale = factors.flatten()\n"
+                "    return block.conv2.weight * scale[:, None, None, None], block.conv2.bias * scale",
+                "def folded(block, factors):\n"
+                "    return factors.transpose(0, 1) * block.conv2.weight, factors.flatten() * block.conv2.bias",
+            ),
+            (
+                "def folded(block, factors):\n"
+                "    return block.conv2.weight * factors.transpose(0, 1), block.conv2.bias",
+                "def folded(block, factors):\n"
+                "    return block.conv2.weight * factors, block.conv2.bias * factors.flatten()",
+                "def folded(block, factors):\n"
+                "    return block.conv2.weight / factors.transpose(0, 1), block.conv2.bias / factors.flatten()",
+                "def folded(block, factors):\n    return block.conv2.weight, block.conv2.bias",
+                "def folded(block, factors):\n    return block.conv2.weight * factors.transpose(0, 1)",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('part = "channel attention"', 'part = "attention"'),
+            ('part = "the coarsest scale"', 'part = "the skips"', 'part = "none"'),
+        ),
+    },
+    "38_nju_vision": {
+        "Exercise 1": Exercise(
+            ("pixels_left = 1", "pixels_left = 16 * (1 - 0.75) ** 2"),
+            ("pixels_left = 4", "pixels_left = -8", "pixels_left = 0", "pixels_left = 9"),
+        ),
+        "Exercise 2": Exercise(
+            ("share = 1.5", "share = 3 / 2"), ("share = 0.5", "share = 0.75", "share = 2", "share = 1")
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def read_once(guide, neighbour, reference, steps):\n"
+                "    aligned, total = neighbour, torch.zeros_like(neighbour[:, :2])\n"
+                "    for _ in range(steps):\n"
+                "        step = guide(torch.cat((aligned, reference), 1))\n"
+                "        total = step + warp(total, step)\n"
+                "        aligned = warp(neighbour, total)\n"
+                "    return aligned",
+            ),
+            (
+                "def read_once(guide, neighbour, reference, steps):\n    return neighbour",
+                "def read_once(guide, neighbour, reference, steps):\n"
+                "    return in_steps(guide, neighbour, reference, steps)[0]",
+                "def read_once(guide, neighbour, reference, steps):\n"
+                "    return warp(neighbour, in_steps(guide, neighbour, reference, steps)[1][-1])",
+                "def read_once(guide, neighbour, reference, steps):\n"
+                "    aligned, total = neighbour, torch.zeros_like(neighbour[:, :2])\n"
+                "    for _ in range(steps):\n"
+                "        total = total + guide(torch.cat((aligned, reference), 1))\n"
+                "        aligned = warp(neighbour, total)\n"
+                "    return aligned",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "it has the same task, with less to do"', 'reason = "the same task"'),
+            ('reason = "it is never trained"', 'reason = "its offsets are those of the first"', 'reason = "none"'),
+        ),
+    },
     "46_ivp_tencent": {
         "Exercise 1": Exercise(("channels = 48",), ("channels = 12", "channels = 16", "channels = 3")),
         "Exercise 2": Exercise(("width = 78",), ("width = 39", "width = 46", "width = 20")),

@@ -268,6 +268,128 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "gain": (0.55, 0.75),
         "least_gain": (0.3, 0.5),
     },
+    "37_gogoing": {
+        **OF_A_METHOD,
+        "parameters_paper": 26_704_524,
+        "report_gain_over_mfqe": (0.73, 0.75),
+        # Rounding of the shares' sum alone.
+        "parameters_in_parts": (0.999999, 1.000001),
+        "unet_share": (0.39, 0.40),
+        # From every frame but a peak.
+        "phases_with_both_peaks": 3,
+        # The same operations in the same order, but for the frames that are padded.
+        "stages_apart": (0.0, 0.01),
+        "gain_shipped_brnet": (0.29, 0.41),
+        "gain_told_nothing": (0.3, 0.42),
+        "gain_by_itself": (0.29, 0.41),
+        "gain_by_all": (0.66, 0.9),
+        # The text says that it does not agree with what is missing.
+        "agreement_of_the_frame_alone": (-0.06, 0.05),
+        "agreement_of_the_others": (0.35, 0.5),
+        "lost_without_next": (0.5, 0.7),
+        # The text says that no other place counts, and that a peak gains without them.
+        "lost_without_last": (-0.02, 0.02),
+        "lost_without_one_of_the_rest": (-0.02, 0.03),
+        "lost_without_all_six_at_peaks": (-0.1, -0.03),
+        # The text says that the others earned hardly anything.
+        "weights_beyond_next": (0.015, 0.04),
+        # The text says that the frame alone was next to nothing, and is something.
+        "handed_alone_at_start": (0.0, 0.02),
+        "handed_alone": (0.2, 0.4),
+        # The text says that the place of the last peak is not heard.
+        "lost_with_next_in_both": (-0.03, 0.02),
+        # The text says that attention changes nothing, and that offsets do harm.
+        "lost_with_attention_of_one": (-0.005, 0.005),
+        "lost_with_offsets_of_zero": (-0.03, -0.004),
+        # Counted: 1 + 2·9, and what halving, enlarging and the coarser blocks add.
+        "reach_of_half": 19,
+        "reach_of_quarter": 59,
+        "reach_of_eighth": 99,
+        # The text says much nearer than the furthest place.
+        "nine_tenths_of_eighth_within": (15, 27),
+        # No route leads beyond the reach: zeros, not small numbers.
+        "far_influence_held": 0.0,
+        "far_influence_free": (0.0033, 0.006),
+        "influence_of_half": (0.68, 0.82),
+        "influence_of_quarter": (0.11, 0.18),
+        # A U-Net at its start, whatever the random numbers: 0.70, 0.13 and 0.17 with two seeds.
+        "influence_of_half_at_start": (0.6, 0.8),
+        "influence_of_quarter_at_start": (0.07, 0.2),
+        "influence_of_eighth_at_start": (0.1, 0.25),
+        # The text says next to nothing.
+        "lost_without_below_half": (-0.01, 0.02),
+        "lost_without_own_quarter": (-0.01, 0.02),
+        "lost_without_below_quarter": (-0.01, 0.02),
+        "lost_by_zero_own_half": (0.48, 0.7),
+        "lost_by_zero_own_quarter": (-0.01, 0.02),
+        "drawn_by_half": (2.1, 3.0),
+        "drawn_by_quarter": (0.04, 0.1),
+        "drawn_by_eighth": (0.04, 0.1),
+        "clips_differ_by_most": (0.004, 0.01),
+        # The text says that the frame is not listened to.
+        "lost_by_mean_factors": (-0.005, 0.005),
+        "lost_by_factors_of_another": (-0.005, 0.005),
+        "lost_by_one_number": (-0.01, 0.005),
+        "kept_by_one_factor": (0.9, 1.02),
+        "kept_without_blocks": (0.8, 0.93),
+        "gain": (0.55, 0.75),
+        "least_gain": (0.33, 0.46),
+    },
+    "38_nju_vision": {
+        **OF_A_METHOD,
+        "parameters_paper": 15_342_811,
+        "parameters_course": 671_520,
+        "report_gain_over_mfqe": (0.65, 0.67),
+        # Nearly half of the network, and it serves twice.
+        "parameters_of_a_step": 6_890_200,
+        "off_formula": (0.0, 1e-4),
+        "left_by_two_steps_of_half": (0.2499, 0.2501),
+        "left_by_two_steps_of_three_halves": (0.2499, 0.2501),
+        "left_by_two_steps_of_too_much": (1.209, 1.211),
+        # Lucas and Kanade have no weights: these move by rounding alone.
+        "left_of_4_by_lk": (0.3, 0.5),
+        "left_of_12_by_lk": (7.5, 9.5),
+        "least_left_by_one": (0.38, 0.52),
+        "least_left_by_two": (0.12, 0.2),
+        "fastest_left_by_two": (0.95, 1.1),
+        "slowest_left_by_two": (1.5, 2.3),
+        # The text says that eight steps are worse than two, and that the second is harmful to slow things.
+        "least_by_eight_over_two": (1.25, 1.75),
+        "least_by_two_over_one_below_four": (1.03, 1.12),
+        # The text says that QENet takes next to nothing of a displacement.
+        "left_of_4_by_qenet": (3.97, 4.03),
+        "left_of_4_by_qenet_twice": (3.97, 4.03),
+        "left_of_12_by_qenet": (11.97, 12.03),
+        "left_of_12_by_qenet_twice": (11.97, 12.03),
+        # The clips' motion and the flow in front: no weights either.
+        "off_by_0_steps_left": (3.7, 4.0),
+        "off_by_0_steps_brought": (0.68, 0.85),
+        # The text says that offsets send pixels the right way as often as a guess would.
+        "sent_the_right_way_by_1": (0.42, 0.55),
+        "sent_the_right_way_by_2": (0.42, 0.55),
+        "sent_the_right_way_by_4": (0.42, 0.55),
+        "length_of_one_step": (0.01, 0.025),
+        "taps_together": (0.0, 0.02),
+        # The text says that taps move apart, and for the greater part in one way everywhere.
+        "taps_apart": (0.1, 0.17),
+        "taps_apart_everywhere_alike": (0.85, 1.0),
+        "apart_from_library": (0.0, 1e-4),
+        "size_after_one": (1.0, 1.4),
+        "size_after_two": (1.05, 1.45),
+        "size_after_six": (1.0, 1.45),
+        "frames_differ_after_none": (0.27, 0.4),
+        # The text says that nothing that the network compares is heard.
+        "lost_without_offsets": (-0.01, 0.02),
+        "lost_without_comparing": (-0.01, 0.02),
+        "fastest_lost_without_flow": (-0.08, -0.02),
+        "identity_moved_by_six": (0.0, 1e-6),
+        "light_left_by_published": (0.4999, 0.5001),
+        "six_over_one": (0.07, 0.16),
+        "report_psnr": 31.78,
+        "gain": (0.55, 0.77),
+        "least_gain": (0.32, 0.48),
+        "read_once_differs_by": (0.36, 0.53),
+    },
     "46_ivp_tencent": {
         **OF_A_METHOD,
         "receptive_field": 78,
@@ -337,6 +459,140 @@ RELATIONS: dict[str, list[Relation]] = {
         ("a good file is made worse", lambda f: f["gain_at_qp_22"] < f["gain_at_qp_27"] < f["gain_at_qp_32"]),
         ("nor is one that is worse", lambda f: min(f["gain_at_qp_42"], f["gain_at_qp_47"]) > -0.2),
         ("a file like those of the training is not", lambda f: f["gain_at_qp_22"] < -0.3 < 0.05 < f["gain_at_qp_37"]),
+    ],
+    "37_gogoing": [
+        *RELATIONS_OF_A_METHOD,
+        FAILURE,
+        ("seven frames gain more than one", lambda f: f["gain_by_all"] > f["gain_by_itself"] + 0.3),
+        (
+            "BRNet in here is about the shipped one",
+            lambda f: abs(f["gain_told_nothing"] - f["gain_shipped_brnet"]) < 0.03,
+        ),
+        ("nothing is made of the frame alone", lambda f: f["gain_by_itself"] < f["gain_told_nothing"] + 0.02),
+        (
+            "what the others add agrees more than BRNet's",
+            lambda f: f["agreement_of_the_others"] > f["agreement_of_brnet"] + 0.1 > 0.2,
+        ),
+        # Told by two tables, from the same pictures.
+        (
+            "what all six bring lies between peaks and the other frames",
+            lambda f: (
+                f["lost_without_all_six_at_peaks"]
+                <= f["gain_by_all"] - f["gain_by_itself"] + 1e-6
+                <= f["lost_without_all_six"] + 2e-6
+            ),
+        ),
+        ("the next peak brings nearly all", lambda f: f["lost_without_next"] > 0.9 * f["lost_without_all_six"]),
+        (
+            "in its place the last one brings something, and loses the larger part",
+            lambda f: 0.5 * f["lost_without_next"] < f["lost_with_last_in_both"] < f["lost_without_next"] - 0.05,
+        ),
+        (
+            "exchanged, the next one is not heard",
+            lambda f: abs(f["lost_exchanged"] - f["lost_with_last_in_both"]) < 0.03,
+        ),
+        (
+            "each scale sees further than the one above",
+            lambda f: f["reach_of_half"] < f["reach_of_quarter"] < f["reach_of_eighth"],
+        ),
+        ("means let in what no route reaches", lambda f: f["far_influence_free"] > f["far_influence_held"]),
+        (
+            "shares of the influence are shares",
+            lambda f: abs(f["influence_of_half"] + f["influence_of_quarter"] + f["influence_of_eighth"] - 1) < 1e-4,
+        ),
+        (
+            "the bottom has less influence than it had",
+            lambda f: f["influence_of_eighth"] < f["influence_of_eighth_at_start"] - 0.03,
+        ),
+        (
+            "without the finest scale's own about all is lost",
+            lambda f: f["lost_without_own_half"] > 0.9 * f["lost_without_all_six"],
+        ),
+        (
+            "zeros cost more, and still little",
+            lambda f: (
+                max(f["lost_without_below_half"], f["lost_without_below_quarter"]) + 0.005
+                < min(f["lost_by_zero_below_half"], f["lost_by_zero_below_quarter"])
+                < 0.1 * f["lost_without_own_half"]
+            ),
+        ),
+        (
+            "channels differ about as much as at the start",
+            lambda f: 0.8 < f["channels_differ_by"] / f["channels_differed_by_at_start"] < 1.3,
+        ),
+        ("and much more than clips", lambda f: f["channels_differ_by"] > 10 * f["clips_differ_by"]),
+        ("frames of one clip less than clips", lambda f: f["frames_differ_by"] < 0.8 * f["clips_differ_by"]),
+        (
+            "blocks are worth a little of what both stages bring",
+            lambda f: 0.01 < f["lost_without_blocks"] < 0.2 * f["lost_unheard"],
+        ),
+        ("and gains are gains", lambda f: f["gain_as_computed"] > f["lost_unheard"] > 0.2),
+        (
+            "most is kept by one other frame",
+            lambda f: 1.02 > f["kept_by_one_other_frame"] > f["kept_without_blocks"] + 0.05,
+        ),
+        (
+            "it gains about as much as its like",
+            lambda f: f["least_of_its_like"] - 0.02 < f["recorded_gain"] < f["most_of_its_like"] + 0.02,
+        ),
+    ],
+    "38_nju_vision": [
+        *RELATIONS_OF_A_METHOD,
+        FAILURE,
+        ("what is read again loses detail", lambda f: f["off_when_read_again"] > 4 * f["off_when_read_once"]),
+        (
+            "a second step finds what the first left",
+            lambda f: f["left_of_12_by_lk_twice"] < 0.75 * f["left_of_12_by_lk"],
+        ),
+        ("and little where little is left", lambda f: f["left_of_4_by_lk_twice"] > 0.6 * f["left_of_4_by_lk"]),
+        ("two steps reach further than one", lambda f: f["least_left_by_two"] < f["least_left_by_one"] / 2),
+        (
+            "steps change the error by thousandths of a pixel",
+            lambda f: (
+                max(
+                    abs(f[f"off_by_{steps}_steps_{kind}"] - f[f"off_by_0_steps_{kind}"])
+                    for steps in (2, 4)
+                    for kind in ("left", "brought")
+                )
+                < 0.01
+            ),
+        ),
+        (
+            "the third step and the fourth add no less than the second",
+            lambda f: (
+                f["length_of_four_steps"] - f["length_of_two_steps"]
+                > 1.5 * (f["length_of_two_steps"] - f["length_of_one_step"])
+            ),
+        ),
+        (
+            "features grow alike",
+            lambda f: f["frames_differ_after_six"] < f["frames_differ_after_two"] < f["frames_differ_after_none"],
+        ),
+        (
+            "for the greater part by offsets that know of no motion",
+            lambda f: (
+                f["frames_differ_after_six_alike"] - f["frames_differ_after_six"]
+                < (f["frames_differ_after_six_without"] - f["frames_differ_after_six"]) / 4
+            ),
+        ),
+        (
+            "without offsets they do not",
+            lambda f: f["frames_differ_after_six_without"] > 0.9 * f["frames_differ_after_none"],
+        ),
+        (
+            "one step too few or too many, and what the others added is nearly gone",
+            lambda f: (
+                max(f["gain_by_0_steps"], f["gain_by_1_steps"], f["gain_by_3_steps"])
+                < f["gain_alone"] + (f["gain_by_2_steps"] - f["gain_alone"]) / 10
+            ),
+        ),
+        ("other frames help", lambda f: f["gain_by_2_steps"] > f["gain_alone"] + 0.3),
+        ("on both clips", lambda f: min(f["clip_added_by_others"], f["fastest_added_by_others"]) > 0.05),
+        (
+            "one clip loses most of it without the flow",
+            lambda f: f["clip_lost_without_flow"] > f["clip_added_by_others"] / 2,
+        ),
+        ("half the light is no restoration", lambda f: f["psnr_as_published"] < f["report_psnr"] - 15),
     ],
     "50_track1_leaderboard": [
         ("a bad frame gains less than the mean", lambda f: f["worst_frame_gain"] < f["best_gain"]),

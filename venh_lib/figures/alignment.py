@@ -155,3 +155,46 @@ def scattered(clips: pandas.DataFrame) -> Figure:
     place.axhline(0, color=style.BLACK, linewidth=0.8)
     place.set(xlabel=across, ylabel=up)
     return figure
+
+
+def cobweb(
+    before: SequenceOf[float],
+    after: Mapping[str, SequenceOf[float]],
+    followed: SequenceOf[str],
+    start: float,
+    steps: int,
+) -> Figure:
+    """What a step leaves against what there was, in pixels, a curve for each aligner, and the diagonal of no change.
+
+    From ``start`` the way of ``steps`` steps is drawn for each curve that is ``followed``, a picture for each: up to
+    the curve, across to the diagonal.
+    """
+    figure, axes = style.new(1, len(followed), width=9.0, height=9.0 / len(followed) + 0.6)
+    most = max(before)
+    for place, own in zip(axes[0], followed, strict=True):
+        place.plot((0, most), (0, most), "--", color=style.BLACK, linewidth=1, label="nothing found")
+        for (name, values), shape, colour in zip(after.items(), "os^D", style.PALETTE, strict=False):
+            strength = 1 if name == own else 0.35
+            place.plot(before, values, f"{shape}-", markersize=4, color=colour, label=name, alpha=strength)
+        way, left = [(start, 0.0)], start
+        for _ in range(steps):
+            here, left = left, float(np.interp(left, before, after[own]))
+            way += [(here, left), (left, left)]
+        place.plot(*zip(*way, strict=True), color=style.VERMILION, linewidth=1.4)
+        place.set(xlabel="displacement before a step (px)", ylabel="left by the step (px)", title=own)
+        place.set(xlim=(0, most), ylim=(0, 1.05 * most))
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=len(after) + 1)
+    return figure
+
+
+def strengths(maps: Mapping[str, np.ndarray], columns: int = 2) -> Figure:
+    """Maps [H, W] in rows of ``columns``, each on its own scale, which stands in its title; dark is low."""
+    rows, (height, width) = -(-len(maps) // columns), next(iter(maps.values())).shape
+    figure, axes = style.new(rows, columns, height=rows * (9 / columns * height / width + 0.3))
+    for place in axes.flat[len(maps) :]:
+        place.set_axis_off()
+    for place, (name, values) in zip(axes.flat, maps.items(), strict=False):
+        low, high = np.quantile(values, (0.005, 0.995))
+        style.picture(place, np.zeros((height, width, 3), np.uint8), f"{name}: {low:.2g} to {high:.2g}")
+        place.imshow(values, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
+    return figure

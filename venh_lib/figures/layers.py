@@ -1,10 +1,11 @@
-"""The plots of what single layers do, for the notebooks of ARCNN, DnCNN, QECNN and BRNet."""
+"""The plots of what single layers and scales do, for the notebooks of the baselines, BRNet and Gogoing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas
 import torch
 from matplotlib.figure import Figure
 
@@ -97,4 +98,67 @@ def influence(gradient: np.ndarray, centre: tuple[int, int], radius: int) -> Fig
     shares = [part[distance <= r].sum() / part.sum() for r in range(radius + 1)]
     axes[0, 1].plot(shares, color=style.BLUE)
     axes[0, 1].set(xlabel="pixels from the middle", ylabel="share of the influence", ylim=(0, 1.05))
+    return figure
+
+
+def influences(gradients: Mapping[str, np.ndarray], centre: tuple[int, int], radius: int) -> Figure:
+    """How strongly each place [h, w] of features moves the output at ``centre``, within ``radius``, by several routes.
+
+    Maps on one scale, dark for none, and the share of each route's own influence that lies within a square.
+    """
+    row, column = centre
+    near = {
+        name: own[row - radius : row + radius + 1, column - radius : column + radius + 1]
+        for name, own in gradients.items()
+    }
+    figure, axes = style.new(1, len(near) + 1, height=2.7, width_ratios=[*[1.0] * len(near), 1.3])
+    most = max(part.max() for part in near.values())
+    steps = np.abs(np.arange(2 * radius + 1) - radius)
+    distance = np.maximum.outer(steps, steps)
+    for (name, part), place, dashes in zip(near.items(), axes[0], ("-", "--", "-.", ":"), strict=False):
+        with np.errstate(divide="ignore"):
+            strength = np.maximum(np.log10(part / most), -8)
+        style.picture(place, np.zeros((*part.shape, 3), np.uint8), name)
+        drawn = place.imshow(strength, cmap="cividis", vmin=-8, vmax=0, interpolation="nearest")
+        within = [part[distance <= r].sum() / gradients[name].sum() for r in range(radius + 1)]
+        axes[0, -1].plot(within, dashes, label=name)
+    figure.colorbar(drawn, ax=list(axes[0, :-1]), label="log10, most is 0", shrink=0.7)
+    axes[0, -1].set(xlabel="pixels from the middle", ylabel="share within", ylim=(0, 1.05))
+    axes[0, -1].legend(loc="lower right", fontsize=8)
+    return figure
+
+
+def factors(layers: Mapping[str, np.ndarray], columns: int) -> Figure:
+    """Factors [frames, C] of layers of channel attention, a panel each: each channel's mean, and its range over frames.
+
+    Channels stand in the order of their means, so a panel without bars is a layer that does not listen.
+    """
+    rows = -(-len(layers) // columns)
+    figure, axes = style.new(rows, columns, height=1.9 * rows + 0.3, sharey=True)
+    for (name, values), place in zip(layers.items(), axes.flat, strict=False):
+        values = values[:, np.argsort(values.mean(axis=0))]
+        means = values.mean(axis=0)
+        span = np.stack((means - values.min(axis=0), values.max(axis=0) - means))
+        bars = {"fmt": "o", "markersize": 2.5, "elinewidth": 1.2, "ecolor": style.ORANGE, "color": style.BLUE}
+        place.errorbar(range(len(means)), means, np.maximum(span, 0), **bars)
+        place.set_title(name, fontsize=9)
+        place.set_xticks([])
+    for place in axes[-1]:
+        place.set_xlabel("channels, by mean")
+    for place in axes[:, 0]:
+        place.set_ylabel("factor")
+    return figure
+
+
+def bars(table: pandas.DataFrame, label: str) -> Figure:
+    """A group of bars for each row of ``table``, a bar in it for each column."""
+    figure, axes = style.new(height=2.9)
+    place, width = axes[0, 0], 0.8 / table.shape[1]
+    for number, (name, values) in enumerate(table.items()):
+        across = np.arange(len(table)) + (number - (table.shape[1] - 1) / 2) * width
+        place.bar(across, values, width, label=name)
+    place.axhline(0, color=style.BLACK, linewidth=0.8)
+    place.set_xticks(range(len(table)), table.index)
+    place.set_ylabel(label)
+    figure.legend(*place.get_legend_handles_labels(), loc="outside upper center", ncols=table.shape[1], fontsize=9)
     return figure
