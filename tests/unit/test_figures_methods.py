@@ -13,7 +13,7 @@ import torch
 from venh_lib import challenge, methods
 from venh_lib.blocks.flow import warp
 from venh_lib.blocks.residual import zero_
-from venh_lib.figures import layers, methods as draw, motion, words
+from venh_lib.figures import layers, leaderboard, methods as draw, motion, style, words
 from venh_lib.methods import mfqe
 
 
@@ -85,6 +85,23 @@ def test_sizes_have_the_gain_of_the_team():
     gain = "report's gain (dB)"
     assert draw.sizes(methods.get("vue_four"), 3).loc["paper", gain] == challenge.published_gains(3)["vue"]
     assert math.isnan(draw.sizes(methods.get("spynet")).loc["paper", gain])
+
+
+def test_every_method_has_a_mark_beside_the_bars_and_none_has_their_colour():
+    names = [f"m{number:02d}" for number in range(17)]
+    rows = [(name, clip, 0.1) for name in names for clip in ("a", "b")]
+    figure = draw.beside(pandas.DataFrame(rows, columns=["method", "clip", "gain_db"]), "m03")
+    marks = [line for line in figure.axes[0].lines if line.get_label().startswith("m")]
+    assert {line.get_label() for line in marks} == set(names) - {"m03"}
+    assert style.SKY not in {line.get_color() for line in marks}
+    assert len({(line.get_color(), line.get_marker()) for line in marks}) == 16
+
+
+def test_names_beside_the_dots_do_not_meet():
+    heights = [0.1, 0.5, 0.51, 0.52, 0.9]
+    moved = leaderboard.apart(heights, 0.1)
+    assert min(np.diff(moved)) > 0.1 - 1e-9 and np.mean(moved) == pytest.approx(np.mean(heights))
+    assert leaderboard.apart([0.1, 0.9], 0.1) == pytest.approx([0.1, 0.9]) and leaderboard.apart([], 0.1) == []
 
 
 def test_phases_show_the_pixels_of_the_box():

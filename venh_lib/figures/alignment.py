@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence as SequenceOf
+from itertools import cycle
 
 import numpy as np
 import pandas
@@ -89,8 +90,8 @@ def learning(
     """Curves against the steps of a training, and dashed lines for values that do not depend on them."""
     figure, axes = style.new(height=3.0)
     place = axes[0, 0]
-    for (name, values), colour in zip(errors.items(), style.PALETTE, strict=False):
-        place.plot(steps, values, "o-", markersize=3, color=colour, label=name)
+    for (name, values), colour, shape in zip(errors.items(), cycle(style.PALETTE), cycle("os^Dv"), strict=False):
+        place.plot(steps, values, f"{shape}-", markersize=3, color=colour, label=name)
     for (name, value), dashes in zip(marks.items(), ("--", ":", "-."), strict=False):
         place.axhline(value, color=style.BLACK, linestyle=dashes, linewidth=1, label=name)
     place.set(xlabel="steps", ylabel=label)
@@ -128,7 +129,7 @@ def by_speed(errors: pandas.DataFrame) -> Figure:
     """Mean errors in pixels, a column for each estimate, against how far pixels moved, a row for each class."""
     figure, axes = style.new(height=3.2)
     place = axes[0, 0]
-    for (name, values), shape, colour in zip(errors.items(), "os^Dv", style.PALETTE, strict=False):
+    for (name, values), shape, colour in zip(errors.items(), cycle("os^Dv"), cycle(style.PALETTE), strict=False):
         place.plot(range(len(errors)), values, f"{shape}-", markersize=4, color=colour, label=name)
     place.set_xticks(range(len(errors)), errors.index)
     place.set(yscale="log", xlabel="true motion (px)", ylabel="mean error (px)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas
 from matplotlib.figure import Figure
@@ -24,15 +26,30 @@ def gains_by_clip(table: pandas.DataFrame) -> Figure:
     return figure
 
 
+def apart(heights: Sequence[float], least: float) -> list[float]:
+    """``heights``, in ascending order, moved so that neighbours are at least ``least`` apart, their mean kept."""
+    moved: list[float] = []
+    for height in heights:
+        moved.append(max(height, moved[-1] + least) if moved else height)
+    raised = sum(moved) / len(moved) - sum(heights) / len(moved) if moved else 0.0
+    return [height - raised for height in moved]
+
+
 def beside_the_report(board: pandas.DataFrame) -> Figure:
-    """Our mean gain against the report's, in dB, one labelled dot per method, with the line of equal gains."""
-    figure, axes = style.new(width=5.5, height=4.0)
+    """Our mean gain against the report's, in dB, one labelled dot per method, with the line of equal gains.
+
+    Names stand in a column beside the dots, as methods often lie close.
+    """
+    figure, axes = style.new(width=6.5, height=4.0)
     place, both = axes[0, 0], board.dropna(subset=["report_gain_db"])
     most = 1.1 * max(both["gain_db"].max(), both["report_gain_db"].max())
     place.plot([0, most], [0, most], "--", color="#999999", label="equal")
     place.plot(both["report_gain_db"], both["gain_db"], "o", color=style.BLUE)
-    for method, row in both.iterrows():
-        place.annotate(f" {method}", (row["report_gain_db"], row["gain_db"]), fontsize=9)
+    both = both.sort_values("gain_db")
+    for (method, row), height in zip(both.iterrows(), apart(both["gain_db"], 0.06 * most), strict=True):
+        line = {"arrowstyle": "-", "color": "#bbbbbb", "linewidth": 0.6, "relpos": (0, 0.5)}
+        dot, name_at = (row["report_gain_db"], row["gain_db"]), (1.08 * most, height)
+        place.annotate(method, dot, name_at, fontsize=9, va="center", arrowprops=line, annotation_clip=False)
     place.set_xlabel("gain in the report (dB)")
     place.set_ylabel("gain here (dB)")
     place.legend()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence as SequenceOf
+from itertools import cycle
 
 import numpy as np
 import pandas
@@ -123,8 +124,9 @@ def beside(recorded: pandas.DataFrame, slug: str, now: pandas.DataFrame | None =
     figure, axes = style.new(height=3.4)
     place = axes[0, 0]
     place.bar(range(len(table)), table[slug], 0.7, color=style.SKY, label=slug)
-    for name, shape in zip(table.columns.drop(slug), "o^sDvP*<>hXd", strict=False):
-        place.plot(range(len(table)), table[name], shape, markersize=5, label=name)
+    colours = cycle(colour for colour in style.PALETTE if colour != style.SKY)
+    for name, shape, colour in zip(table.columns.drop(slug), cycle("o^sDvP*<>hXd"), colours, strict=False):
+        place.plot(range(len(table)), table[name], shape, markersize=5, color=colour, label=name)
     if now is not None:
         known = now[now["clip"].isin(table.index)]
         at = table.index.get_indexer(known["clip"])
