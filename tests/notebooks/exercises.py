@@ -373,6 +373,40 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('reason = "it is never trained"', 'reason = "its offsets are those of the first"', 'reason = "none"'),
         ),
     },
+    "45_mcenhance": {
+        "Exercise 1": Exercise(
+            ("window = (0, 4, 8)", "window = [0, 4, 8]"),
+            ("window = (2, 4, 6)", "window = (3, 4, 5)", "window = (4, 4, 4)", "window = (0, 4, 6)"),
+        ),
+        "Exercise 2": Exercise(
+            ("decibels = 10 * np.log10(4 / 3)", "decibels = 1.25", "decibels = float(expected(0.5, 1))"),
+            ("decibels = 3.01", "decibels = 2.5", "decibels = 0", "decibels = -1.25", "decibels = 6"),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def best_share(first, second, truth):\n"
+                "    one, other = first - truth, second - truth\n"
+                "    return (other * (other - one)).sum() / (other - one).square().sum()",
+                "def best_share(first, second, truth):\n"
+                "    step = first - second\n"
+                "    return ((truth - second) * step).sum().item() / step.square().sum().item()",
+            ),
+            (
+                "def best_share(first, second, truth):\n"
+                "    step = second - first\n"
+                "    return ((truth - first) * step).sum().item() / step.square().sum().item()",
+                "def best_share(first, second, truth):\n"
+                "    one, other = ((x - truth).square().mean().item() for x in (first, second))\n"
+                "    return other / (one + other)",
+                "def best_share(first, second, truth):\n    return 0.5",
+                "def best_share(first, second, truth):\n    return 1",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "the B frame was predicted from it"', 'reason = "predicted"'),
+            ('reason = "B frames have low QPs"', 'reason = "DIS does not find the motion"', 'reason = "none"'),
+        ),
+    },
     "46_ivp_tencent": {
         "Exercise 1": Exercise(("channels = 48",), ("channels = 12", "channels = 16", "channels = 3")),
         "Exercise 2": Exercise(("width = 78",), ("width = 39", "width = 46", "width = 20")),

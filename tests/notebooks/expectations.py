@@ -390,6 +390,63 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "least_gain": (0.32, 0.48),
         "read_once_differs_by": (0.36, 0.53),
     },
+    "45_mcenhance": {
+        **OF_A_METHOD,
+        "parameters_paper": 2_212_369,
+        "report_gain": (0.725, 0.735),
+        "report_place": 10,
+        # All clips, 41 frames: they depend on x265 alone.
+        "confirmed_by_qp": (0.6, 0.78),
+        "confirmed_by_any_frame": (0.22, 0.3),
+        "least_confirmed_of_a_clip": (0.0, 0.3),
+        "lead_by_qp": (0.2, 0.32),
+        "rise_of_qp": (5, 10),
+        "sharpness_of_b_over_p": (0.9, 0.98),
+        "blocking_of_b_over_p": (0.96, 0.999),
+        # One clip has B frames that are better than the P frames around them.
+        "least_lead_of_p": (-0.3, 0.0),
+        "correlation_of_brought_peaks": (0.7, 0.87),
+        "mean_of_brought_peaks_gains": (0.12, 0.35),
+        "mean_is_better": (0.65, 0.95),
+        "mean_over_the_b_frame": (-0.15, 0.25),
+        # Rounding of float32.
+        "formula_off_by": (0.0, 1e-3),
+        # The same computation in another order.
+        "weighed_as_is_differs_by": (0.0, 1e-5),
+        "frames_restored": 8,
+        # Those coded finely, and the loss of BRNet as it was trained for Track 1 on them.
+        "clips_that_brnet_of_track_1_harms": 2,
+        "gain_by_brnet_of_track_1": (-0.12, 0.02),
+        "gain_by_brnet_inside": (0.17, 0.25),
+        "brnet_inside_adds": (1.0, 1.6),
+        "branches_add": (0.35, 0.56),
+        "correlation_of_branches": (0.87, 0.94),
+        # Of pictures; the network mixes features.
+        "mean_of_features_less_of_pictures": (0.0, 0.06),
+        "likeness_of_branches": (-0.36, -0.16),
+        "likeness_of_qe_and_missing": (-0.03, 0.1),
+        "likeness_of_tsa_and_missing": (0.13, 0.23),
+        "likeness_of_tsa_and_back": (0.58, 0.78),
+        "best_share_of_qe": (0.0, 0.25),
+        "best_share_over_mean": (0.08, 0.15),
+        "least_of_tsa_over_mean_where_fine": (0.14, 0.26),
+        "tsa_over_mean_elsewhere": (-0.1, -0.03),
+        # One branch sees the window, the other nothing at all.
+        "qe_changes_by": (0.7, 1.2),
+        "qe_varies_by": (3.0, 5.5),
+        "tsa_changes_by": (0.0, 1e-4),
+        "tsa_varies_by": (0.0, 2e-3),
+        "attention": (0.0, 1e-4),
+        "attention_at_most": (0.0, 0.1),
+        "constants_change_gain_by": (0.0, 0.005),
+        "gain": (0.29, 0.38),
+        "gain_of_brnet": (-0.36, -0.2),
+        "least_over_brnet": (0.23, 0.34),
+        # No clip loses.
+        "least_recorded_gain": (0.1, 0.25),
+        # Four fifths but for the noise's own correlations: (5 − 1) / (2 + 5 − 2).
+        "best_share": (0.79, 0.81),
+    },
     "46_ivp_tencent": {
         **OF_A_METHOD,
         "receptive_field": 78,
@@ -593,6 +650,105 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: f["clip_lost_without_flow"] > f["clip_added_by_others"] / 2,
         ),
         ("half the light is no restoration", lambda f: f["psnr_as_published"] < f["report_psnr"] - 15),
+    ],
+    "45_mcenhance": [
+        *RELATIONS_OF_A_METHOD,
+        FAILURE,
+        ("QPs tell more than looks", lambda f: f["confirmed_by_qp"] > f["confirmed_by_sharpness"] + 0.05),
+        ("peaks by PSNR lead more", lambda f: f["lead_by_psnr"] > f["lead_by_qp"]),
+        (
+            "a sign matters: sharpness the wrong way round picks valleys",
+            lambda f: (
+                f["confirmed_by_least_sharpness"] + 0.1
+                < f["confirmed_by_any_frame"]
+                < f["confirmed_by_sharpness"] - 0.1
+            ),
+        ),
+        (
+            "damage tells peaks by its maxima",
+            lambda f: f["confirmed_by_least_blocking"] < f["confirmed_by_any_frame"] < f["confirmed_by_blocking"] - 0.1,
+        ),
+        (
+            "in Track 1 the peak before is in the frame already",
+            lambda f: f["new_before_track_1"] < f["new_after_track_1"] / 3,
+        ),
+        (
+            "so is the peak after in a B frame",
+            lambda f: f["new_before_b"] > 0.5 * f["new_after_b"] and f["new_after_b"] < f["new_after_track_1"] / 2,
+        ),
+        ("but not in a P frame", lambda f: f["new_before_p"] < 0.6 * f["new_after_p"]),
+        (
+            "by true motion, too, Track 3 has less to give",
+            lambda f: (
+                max(f[f"new_{side}_{kind}_by_raw_motion"] for side in ("before", "after") for kind in "bp")
+                < min(f[f"new_{side}_track_1_by_raw_motion"] for side in ("before", "after")) / 1.5
+            ),
+        ),
+        # What the network makes of all this.
+        (
+            "training on Track 3 does much for BRNet itself",
+            lambda f: f["gain_by_brnet_inside"] > f["gain_by_brnet_of_track_1"] + 0.15,
+        ),
+        ("both branches add", lambda f: f["gain_by_network"] > f["gain_by_brnet_inside"] + 0.06),
+        ("QE at a half does not by itself", lambda f: f["gain_by_half_of_qe"] < f["gain_by_brnet_inside"] - 0.03),
+        (
+            "TSA does, as much or more without QE",
+            lambda f: f["gain_by_half_of_tsa"] > max(f["gain_by_brnet_inside"] + 0.08, f["gain_by_network"] + 0.01),
+        ),
+        ("QE at full weight harms", lambda f: f["gain_by_qe_alone"] < -0.08),
+        ("TSA at full weight is best", lambda f: f["gain_by_tsa_alone"] > f["gain_by_network"] + 0.05),
+        ("the sum is worse than the mean", lambda f: f["gain_by_sum"] < f["gain_by_network"] - 0.07),
+        ("the mean is worse than the better branch", lambda f: f["mean_of_branches_gains"] < -0.05),
+        (
+            "TSA goes the way back, QE does not",
+            lambda f: f["likeness_of_tsa_and_back"] > 0.4 > 0.0 > f["likeness_of_qe_and_back"],
+        ),
+        (
+            "where frames are coded coarsely, peaks help",
+            lambda f: f["coarsely_given_both"] > f["coarsely_given_itself"] + 0.03,
+        ),
+        (
+            "where finely, they harm",
+            lambda f: f["finely_given_both"] < f["finely_given_itself"] - 0.06,
+        ),
+        (
+            "there no window is better than the frame itself",
+            lambda f: all(
+                f[f"finely_given_{way}"] < f["finely_given_itself"] - 0.05
+                for way in ("before", "after", "neighbours", "sharpness", "least_sharpness")
+            ),
+        ),
+        (
+            "elsewhere only the peak before, twice, is worse",
+            lambda f: (
+                f["coarsely_given_before"]
+                < f["coarsely_given_itself"]
+                < min(f[f"coarsely_given_{way}"] for way in ("after", "neighbours", "sharpness", "least_sharpness"))
+            ),
+        ),
+        ("peaks help B frames", lambda f: f["b_given_both"] > f["b_given_itself"] + 0.03),
+        ("and harm P frames", lambda f: f["p_given_both"] < f["p_given_itself"] - 0.06),
+        (
+            "the peak before is worth less than the one after",
+            lambda f: all(f[f"{kind}_given_before"] < f[f"{kind}_given_after"] - 0.05 for kind in "bp"),
+        ),
+        (
+            "neighbours come near to the peaks, or above",
+            lambda f: all(f[f"{kind}_given_neighbours"] > f[f"{kind}_given_both"] - 0.07 for kind in "bp"),
+        ),
+        (
+            "by looks B frames have nearly as good windows, the right way round",
+            lambda f: f["b_given_both"] - 0.04 < f["b_given_sharpness"] > f["b_given_least_sharpness"] + 0.03,
+        ),
+        (
+            "the wrong way round they are no better than the frame itself",
+            lambda f: f["b_given_least_sharpness"] < f["b_given_itself"] + 0.005,
+        ),
+        (
+            "P frames have none that help, told either way",
+            lambda f: max(f["p_given_sharpness"], f["p_given_least_sharpness"]) < f["p_given_itself"] - 0.05,
+        ),
+        ("it is better than BRNet of Track 1", lambda f: f["over_brnet"] > 0.4),
     ],
     "50_track1_leaderboard": [
         ("a bad frame gains less than the mean", lambda f: f["worst_frame_gain"] < f["best_gain"]),

@@ -13,6 +13,7 @@ import torch
 from venh_lib import challenge, methods
 from venh_lib.blocks.flow import warp
 from venh_lib.blocks.residual import zero_
+from venh_lib.errors import SettingError
 from venh_lib.figures import layers, leaderboard, methods as draw, motion, style, words
 from venh_lib.methods import mfqe
 
@@ -75,10 +76,28 @@ def test_the_box_lies_where_the_error_changed_most():
     assert draw.most_changed_box(raw, before, after, 8) == (8, 32, 8, 8)
 
 
-@pytest.mark.parametrize("slug", ["arcnn", "ivp_tencent"])
-def test_the_reported_gain_is_that_of_the_tables(slug):
-    row = draw.reported(methods.get(slug)).iloc[0]
-    assert row["Gain (dB)"] == challenge.published_gains(1)[slug]
+@pytest.mark.parametrize(("slug", "track"), [("arcnn", 1), ("ivp_tencent", 1), ("noahtcv", 3), ("mcenhance", 3)])
+def test_the_reported_row_is_that_of_the_track(slug, track):
+    row = draw.reported(methods.get(slug), track).iloc[0]
+    assert row["Gain (dB)"] == challenge.published_gains(track)[slug]
+    times = challenge.table(4).set_index("slug")[f"Track {track} running time (s per frame)"]
+    assert row[times.name] == times[slug]
+
+
+def test_a_teams_second_method_has_the_teams_row():
+    assert draw.reported(methods.get("vue_four"), 3).iloc[0]["Gain (dB)"] == challenge.published_gains(3)["vue"]
+
+
+def test_the_reported_row_is_of_track_1_by_default():
+    method = methods.get("noahtcv")
+    assert draw.reported(method).equals(draw.reported(method, 1))
+    assert not draw.reported(method).equals(draw.reported(method, 3))
+
+
+@pytest.mark.parametrize(("slug", "track"), [("noahtcv", 2), ("noahtcv", 4), ("mcenhance", 1)])
+def test_only_what_the_report_has_is_reported(slug, track):
+    with pytest.raises(SettingError):
+        draw.reported(methods.get(slug), track)
 
 
 def test_sizes_have_the_gain_of_the_team():
