@@ -440,4 +440,39 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('reason = "the encoder"', 'reason = "their networks are larger"', 'reason = "time"'),
         ),
     },
+    "52_track3_leaderboard": {
+        "Exercise 1": Exercise(
+            ("ratio = 0.5", "ratio = 30 / 60"), ("ratio = 2", "ratio = 1", "ratio = 0.25")
+        ),
+        "Exercise 2": Exercise(
+            (
+                "teams = {'ntu_slab', 'mt_maxclear'}",
+                "teams = [s for s in challenge.published_gains(1) if challenge.published_gains(3).get(s, 0) > "
+                "challenge.published_gains(1)[s]]",
+            ),
+            (
+                "teams = {'bilibili', 'vue', 'noahtcv', 'gogoing', 'boe_iot_aibd', 'vip_dji'}",
+                "teams = {'ntu_slab'}",
+                "teams = {'ntu_slab', 'mt_maxclear', 'bluedot'}",
+                "teams = {'ntu_slab', 'mt_maxclear', 'vue'}",
+                "teams = 'ntu_slab'",
+            ),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def weakened(given, output, share):\n    return given + share * (output - given)",
+                "def weakened(given, output, share):\n    return (1 - share) * given + share * output",
+            ),
+            (
+                "def weakened(given, output, share):\n    return share * given + (1 - share) * output",
+                "def weakened(given, output, share):\n    return share * output",
+                "def weakened(given, output, share):\n    return given + share * output",
+                "def weakened(given, output, share):\n    return (given + output) / 2",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "nothing copies from the last frames"', 'reason = "they are copied by none"'),
+            ('reason = "the clips get harder"', 'reason = "the bits run out"', 'reason = "none"'),
+        ),
+    },
 }

@@ -471,6 +471,103 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "clips_led_by_the_best": (5, 30),
         "smallest_course_share": (0.01, 0.99),
     },
+    "52_track3_leaderboard": {
+        "methods": (3, 8),
+        "clips": (7, 30),
+        "best_gain": (0.28, 1.0),
+        "least_gain": (-0.1, 0.4),
+        "least_mean_gain_now": (0.03, 0.6),
+        "rank_correlation": (-1.0, 1.0),  # with few methods it may be anything; not NaN
+        "least_below_the_report": (0.2, 1.0),
+        "pairs_swapped_by_ms_ssim_ours": (0, 9),
+        # Of the tables as printed.
+        "pairs_swapped_by_ms_ssim_report": 2,
+        "spread_over_track_1_report": (1.63, 1.64),
+        "teams_that_gained_less": 6,
+        "entries_with_ensemble": 8,
+        "ensembles_before_the_first_without": 7,
+        "rank_correlation_of_gain_and_psnr_in_report": (0.40, 0.41),
+        "coarsest_gains_least_in_report": True,
+        "spread_over_track_1_ours": (1.6, 2.1),
+        "level_over_track_1": (1.9, 2.8),
+        "least_lost_between_tracks": (0.05, 0.6),
+        "rank_correlation_of_gain_and_qp": (-0.4, 0.7),
+        "clips_coarser_than_the_most_gained": (1, 7),
+        "clips_finer_than_the_least_gained": (1, 7),
+        "mean_qp_of_easiest": (34.5, 36.5),
+        "mean_qp_of_hardest": (47.5, 49.5),
+        "greatest_qp": 51,
+        "rank_correlation_of_rate_and_qp": (0.8, 1.0),
+        "least_over_the_rate": (1.1, 1.3),
+        "most_over_the_rate": (1.2, 1.5),
+        "least_rise_of_qp": (2.5, 5.0),
+        "gain_on_fine_frames": (-0.5, -0.3),
+        "gain_on_coarse_frames": (0.22, 0.34),
+        "share_on_fine_frames": (0.38, 0.49),
+        "share_on_coarse_frames": (0.75, 0.95),
+        "frames_harmed": (0.33, 0.47),
+        "least_share": (0.28, 0.41),
+        "gain_of_ivp_tencent_track_1_at_lower_QPs": (-0.18, -0.06),
+        "gain_of_ivp_tencent_track_1_at_higher_QPs": (0.24, 0.36),
+        "share_of_ivp_tencent_track_1": (0.57, 0.74),
+        "gain_at_best_share_of_ivp_tencent_track_1": (0.31, 0.45),
+        "gain_of_noahtcv_track_1_at_lower_QPs": (-0.1, 0.02),
+        "gain_of_noahtcv_track_1_at_higher_QPs": (0.28, 0.4),
+        "share_of_noahtcv_track_1": (0.58, 0.72),
+        "gain_at_best_share_of_noahtcv_track_1": (0.36, 0.5),
+        "gain_of_noahtcv_track_3_at_lower_QPs": (0.13, 0.25),
+        "gain_of_noahtcv_track_3_at_higher_QPs": (0.3, 0.42),
+        "share_of_noahtcv_track_3": (0.68, 0.86),
+        "gain_at_best_share_of_noahtcv_track_3": (0.36, 0.5),
+        "share_at_lower_QPs_of_own_weights": (0.57, 0.75),
+        # Means over the methods that have weights for both tracks.
+        "least_earned_by_own_weights": (0.15, 0.9),
+        "others_weights_on_fine_clips": (-0.8, -0.2),
+        "others_weights_on_coarse_clips": (0.3, 0.7),
+        "own_weights_on_fine_clips": (-0.05, 0.5),
+        "own_weights_on_coarse_clips": (0.45, 0.9),
+        "gain_per_qp_between_clips": (0.05, 0.075),
+        "gain_per_qp_within_clips": (0.012, 0.03),
+        "harmed_clip_on_track_1": (0.7, 0.8),
+        "harmed_clip_here": (-0.66, -0.46),
+        # The text says: not the clip of the lowest QPs, QPs as on Track 1, first of all clips there, last of all here.
+        "harmed_clip_is_easiest": False,
+        "harmed_clip_is_least_gained": True,
+        "harmed_clip_in_known_qps": (0.9, 1.0),
+        "harmed_clip_place_on_track_1": 1,
+        "blocks_have_qps_on_track_1": False,
+        "blocks_have_qps_on_track_3": True,
+        "gain_as_is": (-0.56, -0.36),
+        "gain_no_cutree": (0.36, 0.56),
+        "gain_no_aq": (-0.52, -0.3),
+        "gain_no_psy": (-0.67, -0.45),
+        "gain_forced": (0.6, 0.84),
+        "psnr_as_is": (35.2, 36.0),
+        "psnr_no_cutree": (32.4, 33.2),
+        "psnr_no_aq": (35.2, 36.0),
+        "psnr_no_psy": (35.2, 36.1),
+        "psnr_forced": (31.0, 31.9),
+        "rate_over_forced": (1.6, 2.1),
+        "psnr_by_cutree_where_helped": (0.75, 1.25),
+        "least_rise_as_is": (3.2, 5.2),
+        "greatest_rise_without_cutree": (-0.5, 1.6),
+        "least_rise_without_cutree": (-3.2, -1.2),
+        "worst_gain": (-1.3, -0.9),
+        "worst_gain_at_best_share": (0.2, 0.36),
+        "b_over_p_of_ivp_tencent_track_1": (-0.07, -0.01),
+        "b_over_p_of_noahtcv_track_1": (0.06, 0.16),
+        "b_over_p_of_noahtcv_track_3": (0.05, 0.15),
+        "i_frames_of_clips_that_gain": (0.36, 0.5),
+        "p_frames_of_clips_that_gain": (0.3, 0.4),
+        "b_frames_of_clips_that_gain": (0.23, 0.33),
+        "i_frames_of_clips_that_lose": (-0.95, -0.65),
+        "p_frames_of_clips_that_lose": (-0.32, -0.18),
+        "b_frames_of_clips_that_lose": (-0.32, -0.18),
+        "i_frames_of_fine_clips_others_weights": (-1.1, -0.75),
+        "b_frames_of_fine_clips_others_weights": (0.0, 0.25),
+        "i_frames_of_fine_clips_own_weights": (-0.6, -0.3),
+        "b_frames_of_fine_clips_own_weights": (0.3, 0.55),
+    },
 }
 
 Relation = tuple[str, Callable[[Mapping[str, Any]], bool]]
@@ -885,6 +982,105 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: f["gain_on_frame"] <= f["gain_by_correlation"] + 0.01,
         ),
         ("it hedges", lambda f: abs(f["deviation_of_residual"] - f["agreement_of_residuals"]) < 0.15),
+    ],
+    "52_track3_leaderboard": [
+        ("no clip gains the best less than the least of all", lambda f: f["least_gain"] <= f["best_gain"]),
+        # The sentence that the report makes of it holds for its videos and for our clips.
+        (
+            "a fixed bit-rate pulls qualities apart",
+            lambda f: min(f["spread_over_track_1_report"], f["spread_over_track_1_ours"]) > 1.3,
+        ),
+        ("hard clips get high QPs", lambda f: f["mean_qp_of_hardest"] > f["mean_qp_of_easiest"] + 10),
+        (
+            "neither the most nor the least is gained at an end of the scale",
+            lambda f: (
+                0 < f["clips_coarser_than_the_most_gained"] < f["clips"] - 1
+                and 0 < f["clips_finer_than_the_least_gained"] < f["clips"] - 1
+            ),
+        ),
+        (
+            "fine frames are harmed, coarse ones helped",
+            lambda f: f["gain_on_fine_frames"] < 0 < f["gain_on_coarse_frames"],
+        ),
+        (
+            "the amount is wrong, the direction is not",
+            lambda f: 0 < f["least_share"] <= f["share_on_fine_frames"] < 0.5 < f["share_on_coarse_frames"],
+        ),
+        (
+            "weights for the track gain at the lower QPs, and change little at the higher ones",
+            lambda f: (
+                f["gain_of_noahtcv_track_1_at_lower_QPs"] < 0.02 < 0.1 < f["gain_of_noahtcv_track_3_at_lower_QPs"]
+                and abs(f["gain_of_noahtcv_track_3_at_higher_QPs"] - f["gain_of_noahtcv_track_1_at_higher_QPs"]) < 0.06
+            ),
+        ),
+        (
+            "they change the amount, and not the direction",
+            lambda f: (
+                f["share_of_noahtcv_track_3"] > f["share_of_noahtcv_track_1"] + 0.04
+                and abs(f["gain_at_best_share_of_noahtcv_track_3"] - f["gain_at_best_share_of_noahtcv_track_1"]) < 0.05
+            ),
+        ),
+        ("the amount is still too much", lambda f: f["share_at_lower_QPs_of_own_weights"] < 0.8),
+        (
+            "every method is better with weights of the track, above all on fine clips, where the others harm",
+            lambda f: (
+                f["least_earned_by_own_weights"] > 0
+                and f["others_weights_on_fine_clips"] < -0.1
+                and f["own_weights_on_fine_clips"] - f["others_weights_on_fine_clips"]
+                > 2 * (f["own_weights_on_coarse_clips"] - f["others_weights_on_coarse_clips"])
+            ),
+        ),
+        (
+            "on coarse clips the others do more than half",
+            lambda f: f["others_weights_on_coarse_clips"] > 0.5 * f["own_weights_on_coarse_clips"],
+        ),
+        ("a share of it helps the worst frame", lambda f: f["worst_gain"] < 0 < f["worst_gain_at_best_share"]),
+        (
+            "between clips QP counts for more than within them",
+            lambda f: 0 < f["gain_per_qp_within_clips"] < f["gain_per_qp_between_clips"] / 2,
+        ),
+        ("a clip that gains on Track 1 loses here", lambda f: f["harmed_clip_here"] < 0 < f["harmed_clip_on_track_1"]),
+        ("cutree makes the harm", lambda f: f["gain_as_is"] < -0.2 < 0.2 < f["gain_no_cutree"]),
+        (
+            "the other tools do not",
+            lambda f: max(abs(f[name] - f["gain_as_is"]) for name in ("gain_no_aq", "gain_no_psy")) < 0.2,
+        ),
+        ("the same QPs, another picture", lambda f: f["psnr_as_is"] > f["psnr_forced"] + 2),
+        ("lower QPs, a worse picture", lambda f: f["psnr_as_is"] > f["psnr_no_cutree"] + 1.5),
+        (
+            "cutree moves less where the network helps",
+            lambda f: 0 < f["psnr_by_cutree_where_helped"] < (f["psnr_as_is"] - f["psnr_no_cutree"]) / 1.5,
+        ),
+        (
+            "the rise is cutree's: without it the QP hardly rises in one clip, and falls in the other",
+            lambda f: (
+                f["least_rise_without_cutree"] < -0.5 and f["greatest_rise_without_cutree"] < f["least_rise_as_is"] / 2
+            ),
+        ),
+        (
+            "where it helps, I frames gain most and B frames least",
+            lambda f: (
+                f["i_frames_of_clips_that_gain"]
+                > f["p_frames_of_clips_that_gain"] + 0.02
+                > f["b_frames_of_clips_that_gain"] + 0.04
+            ),
+        ),
+        (
+            "where it harms, I frames lose by far the most",
+            lambda f: (
+                f["i_frames_of_clips_that_lose"]
+                < min(f["p_frames_of_clips_that_lose"], f["b_frames_of_clips_that_lose"]) - 0.2
+            ),
+        ),
+        (
+            "weights for the track lift I and B frames of fine clips, and leave I frames far below",
+            lambda f: (
+                f["i_frames_of_fine_clips_own_weights"] > f["i_frames_of_fine_clips_others_weights"] + 0.15
+                and f["b_frames_of_fine_clips_own_weights"] > f["b_frames_of_fine_clips_others_weights"] + 0.15
+                and f["i_frames_of_fine_clips_own_weights"] < 0
+                and f["i_frames_of_fine_clips_own_weights"] < f["b_frames_of_fine_clips_own_weights"] - 0.4
+            ),
+        ),
     ],
 }
 
