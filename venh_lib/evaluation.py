@@ -215,8 +215,7 @@ def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
     Spearman's, NaN for fewer than two such methods. Raises SettingError for Track 2 (ranked by MOS).
     """
     published = challenge.published_gains(track)
-    # A team may enter two tracks with two methods: the report's tables have its name.
-    entries = {slug: challenge.team_of(method.team).slug for slug, method in METHODS.items()}
+    entries = {slug: method.entry for slug, method in METHODS.items()}
     ours = table[table["track"] == track].groupby("method")["gain_db"].mean()
     listed = ours.index.map(lambda slug: published.get(entries.get(slug, slug), math.nan))
     board = pandas.DataFrame({"gain_db": ours, "report_gain_db": listed.astype(float)})

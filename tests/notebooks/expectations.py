@@ -298,7 +298,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "handed_alone": (0.2, 0.4),
         # The text says that the place of the last peak is not heard.
         "lost_with_next_in_both": (-0.03, 0.02),
-        # The text says that attention changes nothing, and that offsets do harm.
+        # The text says that attention changes nothing, and that without offsets a little is gained.
         "lost_with_attention_of_one": (-0.005, 0.005),
         "lost_with_offsets_of_zero": (-0.03, -0.004),
         # Counted: 1 + 2·9, and what halving, enlarging and the coarser blocks add.
@@ -467,20 +467,24 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "best_gain": (0.25, 2.0),
         "rank_correlation": (0.5, 1.0),
         "least_mean_gain_now": (-0.05, 1.0),
-        # On a few frames the best as recorded may be second: the first ones lie close.
-        "best_behind_now": (0.0, 0.03),
+        # Who is best on the frames of this run must be the best on record, or all but equal to it there.
+        "best_now_behind_on_record": (0.0, 0.002),
         "clips_led_by_the_best": (5, 30),
         "smallest_course_share": (0.01, 0.99),
     },
     "52_track3_leaderboard": {
-        "methods": (3, 8),
-        "clips": (7, 30),
-        "best_gain": (0.28, 1.0),
-        "least_gain": (-0.1, 0.4),
-        "least_mean_gain_now": (0.03, 0.6),
-        "rank_correlation": (-1.0, 1.0),  # with few methods it may be anything; not NaN
-        "least_below_the_report": (0.2, 1.0),
-        "pairs_swapped_by_ms_ssim_ours": (0, 9),
+        # Of the rows as recorded: a method more, or other weights, and these are read off anew.
+        "methods": 4,
+        "clips": 9,
+        "best_gain": (0.364, 0.365),
+        "least_gain": (0.0565, 0.0575),
+        "rank_correlation": (0.39, 0.41),
+        "least_below_the_report": (0.398, 0.399),
+        "pairs_swapped_by_ms_ssim_ours": 0,
+        "rank_correlation_of_gain_and_qp": (0.23, 0.24),
+        "clips_coarser_than_the_most_gained": 4,
+        "clips_finer_than_the_least_gained": 3,
+        "least_mean_gain_now": (0.15, 0.25),
         # Of the tables as printed.
         "pairs_swapped_by_ms_ssim_report": 2,
         "spread_over_track_1_report": (1.63, 1.64),
@@ -492,9 +496,6 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "spread_over_track_1_ours": (1.6, 2.1),
         "level_over_track_1": (1.9, 2.8),
         "least_lost_between_tracks": (0.05, 0.6),
-        "rank_correlation_of_gain_and_qp": (-0.4, 0.7),
-        "clips_coarser_than_the_most_gained": (1, 7),
-        "clips_finer_than_the_least_gained": (1, 7),
         "mean_qp_of_easiest": (34.5, 36.5),
         "mean_qp_of_hardest": (47.5, 49.5),
         "greatest_qp": 51,
@@ -522,11 +523,11 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "gain_at_best_share_of_noahtcv_track_3": (0.36, 0.5),
         "share_at_lower_QPs_of_own_weights": (0.57, 0.75),
         # Means over the methods that have weights for both tracks.
-        "least_earned_by_own_weights": (0.15, 0.9),
-        "others_weights_on_fine_clips": (-0.8, -0.2),
-        "others_weights_on_coarse_clips": (0.3, 0.7),
-        "own_weights_on_fine_clips": (-0.05, 0.5),
-        "own_weights_on_coarse_clips": (0.45, 0.9),
+        "least_earned_by_own_weights": (0.23, 0.35),
+        "others_weights_on_fine_clips": (-0.6, -0.4),
+        "others_weights_on_coarse_clips": (0.36, 0.5),
+        "own_weights_on_fine_clips": (0.1, 0.2),
+        "own_weights_on_coarse_clips": (0.53, 0.67),
         "gain_per_qp_between_clips": (0.05, 0.075),
         "gain_per_qp_within_clips": (0.012, 0.03),
         "harmed_clip_on_track_1": (0.7, 0.8),
@@ -1015,7 +1016,7 @@ RELATIONS: dict[str, list[Relation]] = {
             ),
         ),
         (
-            "they change the amount, and not the direction",
+            "they change the amount, and not how good the direction is",
             lambda f: (
                 f["share_of_noahtcv_track_3"] > f["share_of_noahtcv_track_1"] + 0.04
                 and abs(f["gain_at_best_share_of_noahtcv_track_3"] - f["gain_at_best_share_of_noahtcv_track_1"]) < 0.05

@@ -95,6 +95,7 @@ def learning(
     for (name, value), dashes in zip(marks.items(), ("--", ":", "-."), strict=False):
         place.axhline(value, color=style.BLACK, linestyle=dashes, linewidth=1, label=name)
     place.set(xlabel="steps", ylabel=label)
+    place.xaxis.get_major_locator().set_params(integer=True)
     place.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
@@ -174,7 +175,7 @@ def cobweb(
     most = max(before)
     for place, own in zip(axes[0], followed, strict=True):
         place.plot((0, most), (0, most), "--", color=style.BLACK, linewidth=1, label="nothing found")
-        for (name, values), shape, colour in zip(after.items(), "os^D", style.PALETTE, strict=False):
+        for (name, values), shape, colour in zip(after.items(), cycle("os^D"), cycle(style.PALETTE), strict=False):
             strength = 1 if name == own else 0.35
             place.plot(before, values, f"{shape}-", markersize=4, color=colour, label=name, alpha=strength)
         way, left = [(start, 0.0)], start

@@ -14,7 +14,6 @@ from venh_lib.bitstream import FrameInfo
 from venh_lib.colour import join_planes, planes_to_rgb, split_planes
 from venh_lib.figures import style
 
-SLICE_COLOURS = {"I": style.VERMILION, "P": style.BLUE, "B": style.GREEN}
 # In 8-bit levels, ours: below the first a step belongs to shading, above the second to an edge.
 CALM, EDGE = 3.0, 30.0
 
@@ -46,7 +45,7 @@ def frames_of_streams(streams: Mapping[str, Sequence[FrameInfo]]) -> Figure:
     """Bytes of each frame of some streams, coloured by slice type."""
     figure, axes = style.new(len(streams), 1, height=2.1 * len(streams), sharex=True)
     for place, (name, infos) in zip(axes[:, 0], streams.items(), strict=True):
-        for kind, colour in SLICE_COLOURS.items():
+        for kind, colour in style.SLICE_COLOURS.items():
             own = [info for info in infos if info.slice_type == kind]
             if not own:
                 continue

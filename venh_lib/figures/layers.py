@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from venh_lib.figures import style
 
@@ -84,19 +87,35 @@ def phases(rgb: np.ndarray, sub_frames: torch.Tensor, box: style.Box) -> Figure:
     return figure
 
 
+def _near(gradient: np.ndarray, centre: tuple[int, int], radius: int) -> np.ndarray:
+    """The part [2·radius + 1, 2·radius + 1] of ``gradient`` [H, W] around ``centre`` (row, column)."""
+    row, column = centre
+    return gradient[row - radius : row + radius + 1, column - radius : column + radius + 1]
+
+
+def _draw_strength(place: Axes, part: np.ndarray, most: float, title: str) -> AxesImage:
+    """``part`` as powers of ten of ``most``, dark for a hundred millionth and less."""
+    with np.errstate(divide="ignore"):
+        strength = np.maximum(np.log10(part / most), -8)
+    style.picture(place, np.zeros((*part.shape, 3), np.uint8), title)
+    return place.imshow(strength, cmap="cividis", vmin=-8, vmax=0, interpolation="nearest")
+
+
+def _within(part: np.ndarray, whole: float) -> list[float]:
+    """Shares of ``whole`` that lie within squares around the middle of ``part``, from one pixel to all of it."""
+    radius = len(part) // 2
+    steps = np.abs(np.arange(len(part)) - radius)
+    distance = np.maximum.outer(steps, steps)
+    return [part[distance <= r].sum() / whole for r in range(radius + 1)]
+
+
 def influence(gradient: np.ndarray, centre: tuple[int, int], radius: int) -> Figure:
     """How strongly each pixel [H, W] moves the output at ``centre`` (row, column), within ``radius``; dark is none."""
-    row, column = centre
-    part = gradient[row - radius : row + radius + 1, column - radius : column + radius + 1]
+    part = _near(gradient, centre, radius)
     figure, axes = style.new(1, 2, height=3.2, width_ratios=[1, 1.6])
-    with np.errstate(divide="ignore"):
-        strength = np.log10(part / part.max())
-    style.picture(axes[0, 0], np.zeros((*part.shape, 3), np.uint8), "influence on the middle pixel")
-    drawn = axes[0, 0].imshow(np.maximum(strength, -8), cmap="cividis", vmin=-8, vmax=0, interpolation="nearest")
+    drawn = _draw_strength(axes[0, 0], part, part.max(), "influence on the middle pixel")
     figure.colorbar(drawn, ax=axes[0, 0], label="log10, most is 0", shrink=0.8)
-    distance = np.maximum.outer(np.abs(np.arange(len(part)) - radius), np.abs(np.arange(len(part)) - radius))
-    shares = [part[distance <= r].sum() / part.sum() for r in range(radius + 1)]
-    axes[0, 1].plot(shares, color=style.BLUE)
+    axes[0, 1].plot(_within(part, part.sum()), color=style.BLUE)
     axes[0, 1].set(xlabel="pixels from the middle", ylabel="share of the influence", ylim=(0, 1.05))
     return figure
 
@@ -106,22 +125,12 @@ def influences(gradients: Mapping[str, np.ndarray], centre: tuple[int, int], rad
 
     Maps on one scale, dark for none, and the share of each route's own influence that lies within a square.
     """
-    row, column = centre
-    near = {
-        name: own[row - radius : row + radius + 1, column - radius : column + radius + 1]
-        for name, own in gradients.items()
-    }
+    near = {name: _near(own, centre, radius) for name, own in gradients.items()}
     figure, axes = style.new(1, len(near) + 1, height=2.7, width_ratios=[*[1.0] * len(near), 1.3])
     most = max(part.max() for part in near.values())
-    steps = np.abs(np.arange(2 * radius + 1) - radius)
-    distance = np.maximum.outer(steps, steps)
-    for (name, part), place, dashes in zip(near.items(), axes[0], ("-", "--", "-.", ":"), strict=False):
-        with np.errstate(divide="ignore"):
-            strength = np.maximum(np.log10(part / most), -8)
-        style.picture(place, np.zeros((*part.shape, 3), np.uint8), name)
-        drawn = place.imshow(strength, cmap="cividis", vmin=-8, vmax=0, interpolation="nearest")
-        within = [part[distance <= r].sum() / gradients[name].sum() for r in range(radius + 1)]
-        axes[0, -1].plot(within, dashes, label=name)
+    for (name, part), place, dashes in zip(near.items(), axes[0], cycle(("-", "--", "-.", ":")), strict=False):
+        drawn = _draw_strength(place, part, most, name)
+        axes[0, -1].plot(_within(part, gradients[name].sum()), dashes, label=name)
     figure.colorbar(drawn, ax=list(axes[0, :-1]), label="log10, most is 0", shrink=0.7)
     axes[0, -1].set(xlabel="pixels from the middle", ylabel="share within", ylim=(0, 1.05))
     axes[0, -1].legend(loc="lower right", fontsize=8)
@@ -139,8 +148,8 @@ def factors(layers: Mapping[str, np.ndarray], columns: int) -> Figure:
         values = values[:, np.argsort(values.mean(axis=0))]
         means = values.mean(axis=0)
         span = np.stack((means - values.min(axis=0), values.max(axis=0) - means))
-        bars = {"fmt": "o", "markersize": 2.5, "elinewidth": 1.2, "ecolor": style.ORANGE, "color": style.BLUE}
-        place.errorbar(range(len(means)), means, np.maximum(span, 0), **bars)
+        marks = {"fmt": "o", "markersize": 2.5, "elinewidth": 1.2, "ecolor": style.ORANGE, "color": style.BLUE}
+        place.errorbar(range(len(means)), means, np.maximum(span, 0), **marks)
         place.set_title(name, fontsize=9)
         place.set_xticks([])
     for place in axes[-1]:

@@ -14,7 +14,7 @@ from venh_lib.bitstream import FrameInfo
 from venh_lib.figures import style
 
 # A marker for each kind of frame beside its colour, and how far its row is moved, so that none hides another.
-KINDS = {"I": (style.VERMILION, "D", 0.22), "P": (style.BLUE, "o", 0.0), "B": (style.GREEN, ".", -0.22)}
+KINDS = {"I": ("D", 0.22), "P": ("o", 0.0), "B": (".", -0.22)}
 
 
 def gains_by_clip(table: pandas.DataFrame) -> Figure:
@@ -72,9 +72,10 @@ def qps(streams: Mapping[str, Sequence[FrameInfo]], fixed: Collection[int]) -> F
     for number, qp in enumerate(sorted(set(fixed))):
         place.axvline(qp, color="#999999", linestyle="--", linewidth=1, label="QPs of Track 1" if number == 0 else None)
     for row, infos in enumerate(streams.values()):
-        for kind, (colour, marker, moved) in KINDS.items():
+        for kind, (marker, moved) in KINDS.items():
             own = [info.qp for info in infos if info.slice_type == kind]
             label = f"{kind} frames" if row == 0 else None
+            colour = style.SLICE_COLOURS[kind]
             place.plot(own, [row - moved] * len(own), marker, color=colour, markersize=5, label=label)
         mean = sum(info.qp for info in infos) / len(infos)
         place.plot([mean, mean], [row - 0.4, row + 0.4], color=style.BLACK, linewidth=2)
@@ -187,8 +188,8 @@ def by_kind(table: pandas.DataFrame) -> Figure:
         for _, row in wide.iterrows():
             place.plot(row.index, row, "-", color="#bbbbbb", linewidth=1)
         for kind in wide.columns:
-            colour, marker, _ = KINDS[kind]
-            place.plot([kind] * len(wide), wide[kind], marker, color=colour, markersize=6)
+            marker, _ = KINDS[kind]
+            place.plot([kind] * len(wide), wide[kind], marker, color=style.SLICE_COLOURS[kind], markersize=6)
         gains = wide.mean(axis=1) > 0
         for part, dashes, name in ((wide[gains], "-", "clips that gain"), (wide[~gains], "--", "clips that lose")):
             if len(part):

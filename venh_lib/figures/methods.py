@@ -21,7 +21,7 @@ from venh_lib.methods.method import PRESETS, Method
 def sizes(method: Method, track: int = 1) -> pandas.DataFrame:
     """Parameters of both presets, and the report's average gain of the method's team in dB, NaN where it lists none."""
     rows = []
-    published = challenge.published_gains(track).get(_entry(method), float("nan"))
+    published = challenge.published_gains(track).get(method.entry, float("nan"))
     for preset in PRESETS:
         with torch.device("meta"):
             count = sum(p.numel() for p in method.build(preset).parameters())
@@ -31,19 +31,14 @@ def sizes(method: Method, track: int = 1) -> pandas.DataFrame:
     return pandas.DataFrame(rows).set_index("preset")
 
 
-def _entry(method: Method) -> str:
-    """What the report's tables call the method here: a team may have entered two tracks with two methods."""
-    return challenge.team_of(method.team).slug if method.team else method.slug
-
-
 def reported(method: Method, track: int = 1) -> pandas.DataFrame:
     """The method's row of the report's table of ``track``, 1 or 3, and the unprocessed one, with times of Table 4.
 
     Times are seconds per frame. Raises SettingError for Track 2, which has no PSNR, and where the method has no row.
     """
-    if (entry := _entry(method)) not in challenge.published_gains(track):
+    if method.entry not in challenge.published_gains(track):
         raise SettingError(f"the report has no entry of {method.slug} in track {track}.")
-    table = challenge.table(track).set_index("slug").loc[[entry, "unprocessed"]]
+    table = challenge.table(track).set_index("slug").loc[[method.entry, "unprocessed"]]
     seconds = challenge.table(4).set_index("slug")[f"Track {track} running time (s per frame)"]
     rows = table[["Team", "Average PSNR (dB)", "Average MS-SSIM"]].assign(
         **{"Gain (dB)": table["Average PSNR (dB)"] - table.loc["unprocessed", "Average PSNR (dB)"]}

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from venh_lib.figures import style
 
-TYPES = {"I": (style.VERMILION, "s"), "P": (style.BLUE, "o"), "B": (style.GREEN, "^")}
+SHAPES = {"I": "s", "P": "o", "B": "^"}
 
 
 def told(streams: Mapping[str, pandas.DataFrame], peaks: Mapping[str, Mapping[str, Sequence[int]]]) -> Figure:
@@ -32,8 +32,8 @@ def told(streams: Mapping[str, pandas.DataFrame], peaks: Mapping[str, Mapping[st
             rings = {"markerfacecolor": "none", "markersize": 10}
             place.plot(at, own[measure][at], "o", color=style.BLACK, label="peaks by what is drawn", **rings)
             place.set_ylabel(label)
-        for kind, (colour, shape) in TYPES.items():
-            rows = own[own["type"] == kind]
+        for kind, shape in SHAPES.items():
+            rows, colour = own[own["type"] == kind], style.SLICE_COLOURS[kind]
             places[0].plot(rows.index, rows["QP"], shape, color=colour, markersize=4, label=f"{kind} frames")
         places[0].invert_yaxis()
         places[0].yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -52,9 +52,9 @@ def of_two(
     """
     figure, axes = style.new(height=3.4)
     place = axes[0, 0]
-    for (name, gains), dashes in zip(curves.items(), ("-", "--", "-.", ":"), strict=False):
+    for (name, gains), dashes in zip(curves.items(), cycle(("-", "--", "-.", ":")), strict=False):
         place.plot(correlations, gains, dashes, color=style.BLACK, linewidth=1, label=name)
-    for (name, (across, up)), shape, colour in zip(points.items(), "os^Dv", style.PALETTE, strict=False):
+    for (name, (across, up)), shape, colour in zip(points.items(), cycle("os^Dv"), cycle(style.PALETTE), strict=False):
         place.plot(across, up, shape, color=colour, markersize=5, label=name)
     place.axhline(0, color=style.BLACK, linewidth=0.8)
     place.set(xlabel="correlation of the two errors", ylabel="gain of the mean over\nthe better of the two (dB)")

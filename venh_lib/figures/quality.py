@@ -94,10 +94,9 @@ def windows(qps: Sequence[int], chosen: Mapping[str, Mapping[int, Sequence[int]]
 def streams(given: Mapping[str, Sequence[FrameInfo]]) -> Figure:
     """QP of each frame of rate-controlled streams, coloured by slice type, peaks by QP marked."""
     figure, axes = style.new(len(given), 1, height=2.5 * len(given), sharex=True)
-    colours = {"I": style.VERMILION, "P": style.BLUE, "B": style.GREEN}
     for place, (name, infos) in zip(axes[:, 0], given.items(), strict=True):
         place.plot([info.qp for info in infos], "-", color="#999999", linewidth=1)
-        for kind, colour in colours.items():
+        for kind, colour in style.SLICE_COLOURS.items():
             own = [info for info in infos if info.slice_type == kind]
             if own:
                 place.plot([i.index for i in own], [i.qp for i in own], "o", color=colour, label=f"{kind} frames")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from venh_lib import challenge
 from venh_lib.bitstream import FrameInfo
 from venh_lib.dataset import Sequence as Clip
 from venh_lib.errors import SettingError
@@ -53,6 +54,11 @@ class Method:
     least_size: int = 16
     score: Callable[..., float] | None = None
     ablations: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> str:
+        """The slug of the method's row in the report's tables: a team may enter two tracks with two methods."""
+        return challenge.team_of(self.team).slug if self.team else self.slug
 
     def recipe(self, track: int, scale: str) -> Recipe:
         """The recipe for ``track`` at ``scale``; SettingError if this method has none."""

@@ -180,7 +180,7 @@ METHOD = Method(
         **{(track, "smoke"): smoke_recipe(Charbonnier(), frames=3) for track in (1, 3)},
         (1, "course"): clip_recipe(1_500, Charbonnier()),
         (3, "course"): clip_recipe(1_000, Charbonnier(), start=(("", "ntu_slab", 1),)),
-        (1, "ablation"): clip_recipe(800, Charbonnier()),
+        (1, "ablation"): clip_recipe(400, Charbonnier()),
         **{
             # §4.2: Charbonnier, 256×256 crops, flips and turns. Adam at 1e-4 with a cosine, SpyNet at a quarter of the
             # rate and frozen for 5,000 steps, 30 frames, batches of 8 and 300,000 steps are those of the public code.

@@ -51,8 +51,8 @@ def matching_gain(
 
 
 def _recipe(steps: int, **changes) -> Recipe:
-    # At ten times the rate most levels are dead after a hundred steps: no unit in front of their last convolution is
-    # above zero anywhere, and the start, which finds motion by itself, is worth more than what is trained.
+    # At a rate of 5e-4 most levels die: no unit in front of their last convolution is above zero anywhere, and the
+    # start, which finds motion by itself, is worth more than what is trained.
     settings = {
         "steps": steps, "batch": 8, "crop": 96, "loss": L1(), "learning_rate": 3e-5, "preset": "course",
         "warmup": 500, "clip_norm": 1.0, "clips": 640, "motion": True, "validate_every": 500,
