@@ -98,10 +98,28 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         ) from error
 
 
-def save(path: Path, network: nn.Module, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Save ``network``'s weights with ``provenance`` (JSON-able); returns the provenance with the file's sha256."""
+def halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """``tensors`` with those of float32 in float16: half as large, eleven significant bits of twenty-four.
+
+    Networks read them as float32 again. Raises CheckpointError for a value beyond what float16 can hold, or not finite.
+    """
+    made = {name: t.half() if t.dtype == torch.float32 else t for name, t in tensors.items()}
+    if spoilt := [name for name, t in made.items() if t.is_floating_point() and not t.isfinite().all()]:
+        raise CheckpointError(
+            f"{', '.join(spoilt[:3])}: expected finite weights up to {torch.finfo(torch.float16).max:,.0f}, which half "
+            "precision holds, found others; keep these weights in float32."
+        )
+    return made
+
+
+def save(path: Path, network: nn.Module, provenance: Mapping[str, Any], *, half: bool = False) -> dict[str, Any]:
+    """Save ``network``'s weights with ``provenance`` (JSON-able); returns the provenance with the file's sha256.
+
+    ``half`` stores them as ``halved`` does, and raises as it does.
+    """
     path = Path(path)
-    write_tensors(path, network.state_dict(), {"venh": json.dumps(provenance, sort_keys=True)})
+    tensors = halved(network.state_dict()) if half else network.state_dict()
+    write_tensors(path, tensors, {"venh": json.dumps(provenance, sort_keys=True)})
     full = {**provenance, "sha256": file_hash(path)}
     write_atomically(path.with_suffix(".json"), json.dumps(full, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return full

@@ -158,12 +158,14 @@ def evaluate(
 def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = True) -> Path:
     """Measure a trained checkpoint on the held-out clips and put it among the course's, with its gains as provenance.
 
-    All in float32, the validation clips too: the training measured them as it computed, in bf16 say. The rows of
-    the test clips are recorded in ``results.recorded(track)``, unless it is a part and no entry of the track. Returns
-    where the checkpoint now lies. The test clips choose nothing here: they are measured once, at the end.
-    Raises CheckpointError as ``checkpoints.load`` does.
+    The weights are stored in half precision, and measured as they are stored. All is computed in float32, the
+    validation clips too: the training measured them as it computed, in bf16 say. The rows of the test clips are
+    recorded in ``results.recorded(track)``, unless it is a part and no entry of the track. Returns where the checkpoint
+    now lies. The test clips choose nothing here: they are measured once, at the end.
+    Raises CheckpointError as ``checkpoints.load`` and ``checkpoints.halved`` do.
     """
     network = checkpoints.load(checkpoint, method)
+    network.load_state_dict(checkpoints.halved(network.state_dict()))
     record = checkpoints.provenance(checkpoint)
     cpu = torch.device("cpu")
     if track in method.tracks:
@@ -176,7 +178,7 @@ def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = T
         record[f"{split}_gain_db"] = {clip: round(gain, 4) for clip, gain in measured.items()}
     del record["sha256"]
     target = checkpoints.shipped(method, track)
-    checkpoints.save(target, network, record)
+    checkpoints.save(target, network, record, half=True)
     if track in method.tracks:
         save_results(table, results.recorded(track))
     return target

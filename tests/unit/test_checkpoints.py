@@ -46,6 +46,22 @@ def test_round_trip_keeps_every_bit(saved):
     assert sorted(p.name for p in path.parent.iterdir()) == ["net.json", "net.safetensors"]
 
 
+@pytest.mark.parametrize("value", (1e5, float("nan")))
+def test_what_half_precision_cannot_hold_is_not_halved(tmp_path, value):
+    network = METHOD.build("course")
+    name, weight = next(iter(network.named_parameters()))
+    weight.data.view(-1)[0] = value
+    with pytest.raises(CheckpointError, match=rf"{name}.*65,504"):
+        checkpoints.save(tmp_path / "net.safetensors", network, {"method": "arcnn", "preset": "course"}, half=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_float32_is_not_halved():
+    counted = {"seen": torch.tensor(70_000), "weight": torch.tensor(1 / 3)}
+    made = checkpoints.halved(counted)
+    assert made["seen"].item() == 70_000 and made["weight"].dtype == torch.float16
+
+
 def test_a_file_cut_short_is_refused(saved):
     path, _, _ = saved
     path.write_bytes(path.read_bytes()[:-100])

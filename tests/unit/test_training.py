@@ -426,7 +426,23 @@ def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, met
         before.pop(renewed, None), record.pop(renewed)
     assert before == record
     weights, original = (checkpoints.read_tensors(path)[0] for path in (shipped, best))
-    assert all(torch.equal(weights[key], original[key]) for key in original)
+    assert weights.keys() == original.keys()
+    assert all(torch.equal(weights[key], original[key].half()) for key in original)
+
+
+def test_what_is_shipped_is_measured_as_it_is_stored(tmp_path, method, clips, monkeypatch):
+    best, seen = training(method, tmp_path / "run", clips).run(), []
+    row = dict.fromkeys(results.COLUMNS, 0.0) | {"method": "arcnn", "track": 1, "clip": "a", "gain_db": 0.5}
+
+    def evaluate(*_, network, **__):
+        seen.append({name: t.clone() for name, t in network.state_dict().items()})
+        return pandas.DataFrame([row])
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluate)
+    monkeypatch.setattr(checkpoints, "shipped", lambda *_: tmp_path / "data" / "arcnn_track1.safetensors")
+    monkeypatch.setattr(results, "recorded", lambda track: tmp_path / f"track{track}.csv")
+    loaded = checkpoints.load(evaluation.ship(best, method), method).state_dict()
+    assert all(t.dtype == torch.float32 and torch.equal(t, seen[0][name]) for name, t in loaded.items())
 
 
 DISTRIBUTED = """
