@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
+from accelerate.utils import DataLoaderConfiguration
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -25,7 +26,7 @@ from venh_lib import checkpoints, dataset, devices, origin
 from venh_lib.blocks.deformable import overflowing
 from venh_lib.crops import Crops, Range
 from venh_lib.dataset import Sequence
-from venh_lib.errors import TrainingError
+from venh_lib.errors import SettingError, TrainingError
 from venh_lib.files import write_atomically, writing
 from venh_lib.methods import get
 from venh_lib.methods.method import Method, as_seen_by
@@ -96,6 +97,11 @@ class Training:
         self.method, self.track, self.recipe, self.scale, self.seed = method, track, recipe, scale, seed
         self.folder, self.validation, self.show = Path(folder), validation, progress
         self.precision = precision
+        if recipe.batch % self.accelerator.num_processes:
+            raise SettingError(
+                f"{method.slug}: {self.accelerator.num_processes} processes cannot share its batches of {recipe.batch} "
+                "evenly; start a number of processes that divides it."
+            )
         self.workers = (0 if device.type == "cpu" else 4) if workers is None else workers
         dataset.check_cache_holds([*training, *validation])
         torch.manual_seed(seed)
@@ -321,7 +327,9 @@ def _accelerator(device: torch.device, precision: str) -> Accelerator:
     if is_initialized() and AcceleratorState().mixed_precision != mixed_precision:
         # The precision is kept in a singleton that refuses another; its processes and device stay.
         AcceleratorState._reset_state()
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision, split_batches=True)
+    # The recipe's batch is that of all processes together. (Accelerator's own ``split_batches`` is heard no more.)
+    loading = DataLoaderConfiguration(split_batches=True)
+    return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision, dataloader_config=loading)
 
 
 def _as_made(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import nn
 
 from venh_lib import checkpoints, dataset, devices, evaluation, methods, references, results
@@ -445,6 +446,12 @@ def test_what_is_shipped_is_measured_as_it_is_stored(tmp_path, method, clips, mo
     assert all(t.dtype == torch.float32 and torch.equal(t, seen[0][name]) for name, t in loaded.items())
 
 
+def test_a_batch_that_processes_cannot_share_is_refused(tmp_path, method, clips, monkeypatch):
+    monkeypatch.setattr(Accelerator, "num_processes", property(lambda _: 3))
+    with pytest.raises(SettingError, match="arcnn: 3 processes cannot share its batches of 2 evenly"):
+        training(method, tmp_path, clips)
+
+
 DISTRIBUTED = """
 import sys
 from pathlib import Path
@@ -460,11 +467,12 @@ def test_two_processes_train_as_one_does(tmp_path, clips):
     """The batch is split over two CPU processes; gradients are averaged, so the weights agree with one process."""
     script = tmp_path / "train.py"
     script.write_text(DISTRIBUTED)
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2",
-               "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-               "--num_cpu_threads_per_process", "1", "--main_process_port", "0",
+    # `accelerate launch --cpu` starts one process whatever number is asked for.
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
                str(script), str(tmp_path / "two")]  # fmt: skip
-    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": os.getcwd()}, timeout=200)
+    environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, env=environment, timeout=200)
+    assert checkpoints.provenance(tmp_path / "two" / "best.safetensors")["processes"] == 2
     training(methods.get("ivp_tencent"), tmp_path / "one", clips, EXACT_RECIPE).run()
     one, _ = checkpoints.read_tensors(tmp_path / "one" / "state.safetensors")
     two, metadata = checkpoints.read_tensors(tmp_path / "two" / "state.safetensors")

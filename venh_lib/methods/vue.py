@@ -213,7 +213,7 @@ METHOD = Method(
             steps=20, schedule=CosineRestarts(2), validate_every=20, frozen=tuple(f"first.{mean}" for mean in FROZEN)
         ),
         (1, "course"): clip_recipe(
-            750,
+            500,
             Charbonnier(),
             start=(("first.", "vue_first"),),
             frozen=("first.",),
@@ -245,7 +245,7 @@ FIRST = Method(
     policy=references.centre_only,
     recipes={
         (1, "smoke"): _smoke(),
-        (1, "course"): clip_recipe(1_500, Charbonnier(), rates=(SLOWER_SINGLE,)),
+        (1, "course"): clip_recipe(1_000, Charbonnier(), rates=(SLOWER_SINGLE,)),
         (1, "paper"): _paper(_FLOWS[:2]),
     },
     departures=_DEPARTURES,
