@@ -173,7 +173,8 @@ def train(
     """Train METHOD (see `venh methods`), or go on with a training that was stopped.
 
     Prints the path of the checkpoint that was best on the validation clips. On several GPUs:
-    `accelerate launch -m venh_lib.cli train METHOD`.
+    `accelerate launch -m venh_lib.cli train METHOD`; in two processes on CPUs:
+    `torchrun --nproc_per_node 2 -m venh_lib.cli train METHOD`. The recipe's batch is shared by all.
     """
     from venh_lib import evaluation, methods, training
 

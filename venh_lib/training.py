@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
-from accelerate.utils import DataLoaderConfiguration
+from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -329,7 +329,14 @@ def _accelerator(device: torch.device, precision: str) -> Accelerator:
         AcceleratorState._reset_state()
     # The recipe's batch is that of all processes together. (Accelerator's own ``split_batches`` is heard no more.)
     loading = DataLoaderConfiguration(split_batches=True)
-    return Accelerator(cpu=device.type == "cpu", mixed_precision=mixed_precision, dataloader_config=loading)
+    # Some methods train their parts one after the other: a gradient of what rests is not waited for.
+    sharing = DistributedDataParallelKwargs(find_unused_parameters=True)
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision=mixed_precision,
+        dataloader_config=loading,
+        kwargs_handlers=[sharing],
+    )
 
 
 def _as_made(batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -47,9 +47,28 @@ class Shift(nn.Module):
         return window[:, 0] + self.shift
 
 
+class Staged(nn.Module):
+    """Two of them, which learn one after the other: a half of the parameters has no gradient at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.stages = nn.ModuleList((Shift(), Shift()))
+
+    def forward(self, window):
+        return window[:, 0] + self.stages[0].shift + self.stages[1].shift
+
+    def training_loss(self, samples, step, steps, loss):
+        return loss(self.stages[2 * step // steps](samples["lq"]), samples["gt"])
+
+
+def of(network):
+    """A method that is ``network``."""
+    return replace(methods.get("arcnn"), build=lambda preset: network())
+
+
 @pytest.fixture
 def method():
-    return replace(methods.get("arcnn"), build=lambda preset: Shift())
+    return of(Shift)
 
 
 def training(method, folder, clips, recipe=RECIPE, seed=0):
@@ -455,9 +474,11 @@ def test_a_batch_that_processes_cannot_share_is_refused(tmp_path, method, clips,
 DISTRIBUTED = """
 import sys
 from pathlib import Path
-from tests.unit.test_training import EXACT_RECIPE, training
+from tests.unit.test_training import EXACT_RECIPE, Staged, of, training
 from venh_lib import dataset, methods
-training(methods.get("ivp_tencent"), Path(sys.argv[1]), dataset.sample_set("train", limit=2), EXACT_RECIPE).run()
+clips, folder = dataset.sample_set("train", limit=2), Path(sys.argv[1])
+for name, method in {"brnet": methods.get("ivp_tencent"), "staged": of(Staged)}.items():
+    training(method, folder / name, clips, EXACT_RECIPE).run()
 """
 # bf16 rounds a batch otherwise than its halves, and Adam makes whole steps of such differences.
 EXACT_RECIPE = replace(RECIPE, precision="fp32")
@@ -471,11 +492,13 @@ def test_two_processes_train_as_one_does(tmp_path, clips):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
                str(script), str(tmp_path / "two")]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
-    subprocess.run(command, check=True, env=environment, timeout=200)
-    assert checkpoints.provenance(tmp_path / "two" / "best.safetensors")["processes"] == 2
-    training(methods.get("ivp_tencent"), tmp_path / "one", clips, EXACT_RECIPE).run()
-    one, _ = checkpoints.read_tensors(tmp_path / "one" / "state.safetensors")
-    two, metadata = checkpoints.read_tensors(tmp_path / "two" / "state.safetensors")
-    assert json.loads(metadata["venh"])["progress"]["step"] == RECIPE.steps
-    for name in (n for n in one if n.startswith("network.")):
-        torch.testing.assert_close(two[name], one[name], atol=2e-5, rtol=0)
+    subprocess.run(command, check=True, env=environment, timeout=400)
+    for name, method in {"brnet": methods.get("ivp_tencent"), "staged": of(Staged)}.items():
+        training(method, tmp_path / "one" / name, clips, EXACT_RECIPE).run()
+        one, two = (tmp_path / processes / name for processes in ("one", "two"))
+        assert checkpoints.provenance(two / "best.safetensors")["processes"] == 2
+        tensors, metadata = checkpoints.read_tensors(two / "state.safetensors")
+        assert json.loads(metadata["venh"])["progress"]["step"] == RECIPE.steps
+        expected, _ = checkpoints.read_tensors(one / "state.safetensors")
+        for key in (k for k in expected if k.startswith("network.")):
+            torch.testing.assert_close(tensors[key], expected[key], atol=2e-5, rtol=0)

@@ -95,7 +95,7 @@ class TwoStage(nn.Module):
 
         One training makes both: the first stage learns for FIRST_SHARE of the steps and stays as it is after that. In
         a training whose recipe freezes ``first.``, made by a training of its own (``vue_first``), the second learns
-        all the time. Several processes need that form: they wait for a gradient of every trained parameter.
+        all the time.
         """
         trained = any(parameter.requires_grad for parameter in self.first.parameters())
         if self.second is None or (trained and step < FIRST_SHARE * steps):
