@@ -252,6 +252,68 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('reason = "to save time"', 'reason = "so that the mask has fewer weights"', 'reason = "none"'),
         ),
     },
+    "32_vue": {
+        "Exercise 1": Exercise(
+            ("others = (40, 0)", "others = [40, 0]"),
+            ("others = (0, 40)", "others = (1, 0)", "others = (41, 1)", "others = (40, 40)", "others = 40"),
+        ),
+        "Exercise 2": Exercise(
+            ("model_runs = (17, 32)", "model_runs = (2 * 8 + 1, 4 * 8)"),
+            (
+                "model_runs = (24, 32)",
+                "model_runs = (16, 32)",
+                "model_runs = (9, 8)",
+                "model_runs = (3, 4)",
+                "model_runs = 17",
+            ),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def backwards(frames, to_next, step):\n"
+                "    memories = [step(frames[-1], frames[-1])]\n"
+                "    for t in range(len(frames) - 2, -1, -1):\n"
+                "        memories.insert(0, step(frames[t], warp(memories[0], to_next[t], outside='zeros')))\n"
+                "    return memories",
+                "def backwards(frames, to_next, step):\n"
+                "    made, passed = [], frames[-1]\n"
+                "    for t in reversed(range(len(frames))):\n"
+                "        if t < len(frames) - 1:\n"
+                "            passed = warp(made[-1], to_next[t])\n"
+                "        made.append(step(frames[t], passed))\n"
+                "    return made[::-1]",
+            ),
+            (
+                "def backwards(frames, to_next, step):\n"
+                "    memories = [step(frames[-1], frames[-1])]\n"
+                "    for t in range(len(frames) - 2, -1, -1):\n"
+                "        memories.append(step(frames[t], warp(memories[-1], to_next[t])))\n"
+                "    return memories",
+                "def backwards(frames, to_next, step):\n"
+                "    memories = [step(frames[-1], frames[-1])]\n"
+                "    for t in range(len(frames) - 2, -1, -1):\n"
+                "        memories.insert(0, step(frames[t], memories[0]))\n"
+                "    return memories",
+                "def backwards(frames, to_next, step):\n"
+                "    memories = [step(frames[0], frames[0])]\n"
+                "    for t in range(1, len(frames)):\n"
+                "        memories.append(step(frames[t], warp(memories[-1], -to_next[t - 1])))\n"
+                "    return memories",
+                "def backwards(frames, to_next, step):\n"
+                "    memories = [step(frames[-1], frames[-1])]\n"
+                "    for t in range(len(frames) - 2, -1, -1):\n"
+                "        memories.insert(0, step(frames[t], warp(memories[0], -to_next[t])))\n"
+                "    return memories",
+                "def backwards(frames, to_next, step):\n"
+                "    made = [step(a, warp(b, f)) for a, b, f in zip(frames, frames[1:], to_next)]\n"
+                "    return made + [step(frames[-1], frames[-1])]",
+                "def backwards(frames, to_next, step):\n    return frames",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "the next peak is missing"',),
+            ('reason = "memory has to fill up first"', 'reason = "the last frames are coded worse"'),
+        ),
+    },
     "33_noahtcv": {
         "Exercise 1": Exercise(
             ("window = (4, 8, 12)", "window = [4, 8, 12]"),

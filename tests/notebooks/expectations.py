@@ -223,6 +223,55 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "gain": (0.5, 1.2),
         "least_gain": (0.3, 1.2),
     },
+    "32_vue": {
+        **OF_A_METHOD,
+        "parameters_paper": 16_510_541,
+        "parameters_in_parts": (0.999999, 1.000001),
+        "report_gain_over_mfqe": (0.91, 0.93),
+        "report_gain_over_windows": (0.13, 0.15),
+        "runs_per_frame": 2.0,
+        # The same operations on the same frames.
+        "pieces_apart": (0.0, 0.01),
+        "flow_length": (1.5, 4.0),
+        "alike_brought": (0.7, 0.9),
+        # The text says that next to nothing is left by random weights, and that a running mean is heard much further.
+        "heard_8_earlier_random": (0.0, 3e-4),
+        "heard_8_later_random": (0.0, 3e-4),
+        "heard_2_earlier_random": (0.02, 0.06),
+        "heard_2_later_random": (0.02, 0.06),
+        "heard_8_earlier_begun": (0.003, 0.012),
+        "heard_8_later_begun": (0.003, 0.012),
+        "heard_2_earlier_begun": (0.07, 0.16),
+        "heard_2_later_begun": (0.07, 0.16),
+        # The text says that the frame after a peak, and the peak before, lose nothing.
+        "peak_lost_after": (-0.005, 0.01),
+        "peak_lost_at_last_peak": (-0.005, 0.005),
+        "between_lost_before": (-0.005, 0.015),
+        "between_lost_after": (-0.005, 0.005),
+        # The text says that earlier frames add nothing, and that a peak has nothing to hear.
+        "added_by_none": (-0.02, 0.01),
+        "added_by_earlier": (-0.02, 0.01),
+        "added_at_peaks": (-0.015, 0.015),
+        # The text says that the lines are flat.
+        "added_beyond_four": (0.0, 0.008),
+        "least_added_by_near_peak": (0.015, 0.5),
+        # The text says that behind a seam nothing is lost, and with the default overlap next to nothing.
+        "lost_after_seam": (-0.002, 0.004),
+        "most_lost_with_default": (-0.001, 0.004),
+        "lost_by_overlap_6": (-0.01, 0.005),
+        # The text says that the errors are nearly one and the same, and that neither mean nor stage 2 earns anything.
+        "least_correlation_of_models": (0.998, 1.0),
+        "mean_over_the_better": (-0.01, 0.005),
+        "second_stage_adds": (-0.002, 0.004),
+        "second_stage_adds_least": (-0.004, 0.004),
+        "copies_inside_add": (0.025, 0.06),
+        "gain": (0.58, 0.74),
+        "least_gain": (0.38, 0.52),
+        # Counted and printed in the report.
+        "ratio_of_runs_once": (0.531, 0.532),
+        "ratio_of_runs_eight": 0.75,
+        "ratio_of_seconds": 0.68,
+    },
     "33_noahtcv": {
         **OF_A_METHOD,
         "parameters_paper": 17_742_444,
@@ -943,6 +992,76 @@ RELATIONS: dict[str, list[Relation]] = {
         ("those that come later more", lambda f: f["gain_by_after"] > f["gain_by_before"] + 0.05),
         ("the next peak most of all", lambda f: f["gain_by_next_peak"] > f["gain_by_alone"] + 0.1),
         ("two peaks are not worse than one", lambda f: f["gain_by_two_peaks"] > f["gain_by_next_peak"] - 0.05),
+    ],
+    "32_vue": [
+        *RELATIONS_OF_A_METHOD,
+        FAILURE,
+        ("warping brings features to their places", lambda f: f["alike_brought"] > f["alike_as_it_lies"] + 0.2),
+        (
+            "a running mean is heard further than random weights, and training reaches further still",
+            lambda f: all(
+                10 * f[f"heard_8_{side}_random"] < f[f"heard_8_{side}_begun"] < 0.5 * f[f"heard_8_{side}_{trained}"]
+                for side in ("earlier", "later")
+                for trained in ("trained", "trained_small")
+            ),
+        ),
+        (
+            "and is heard better nearby",
+            lambda f: all(
+                f[f"heard_2_{side}_random"] < f[f"heard_2_{side}_begun"] < f[f"heard_2_{side}_trained"]
+                for side in ("earlier", "later")
+            ),
+        ),
+        (
+            "the forward branch is the longer memory",
+            lambda f: all(
+                f[f"heard_8_later_{trained}"] > 3 * f[f"heard_8_earlier_{trained}"]
+                for trained in ("trained", "trained_small")
+            ),
+        ),
+        (
+            "its echo fades slowly, the backward one's does not",
+            lambda f: all(
+                f[f"heard_8_later_{trained}"] > 0.5 * f[f"heard_2_later_{trained}"]
+                and f[f"heard_8_earlier_{trained}"] < 0.2 * f[f"heard_2_earlier_{trained}"]
+                for trained in ("trained", "trained_small")
+            ),
+        ),
+        ("a peak tells the frames before it", lambda f: f["peak_lost_before"] > f["peak_lost_after"] + 0.015),
+        ("and more than a frame between", lambda f: f["peak_lost_before"] > 2 * f["between_lost_before"]),
+        ("the backward branch earns it all", lambda f: abs(f["added_by_both"] - f["added_by_later"]) < 0.01),
+        ("and it earns something", lambda f: f["added_by_later"] > f["added_by_earlier"] + 0.03),
+        ("the next peak most of it", lambda f: f["added_by_next_peak"] > 0.6 * f["added_by_later"]),
+        (
+            "but in phase 1 the next frame",
+            lambda f: f["added_in_phase_1_by_next_frame"] > f["added_in_phase_1_by_peak"] + 0.01,
+        ),
+        ("the walk takes half", lambda f: f["walked_from_three"] < 0.65 * f["walked_from_one"]),
+        (
+            "without it three frames away are as good as one",
+            lambda f: f["straight_from_three"] > 0.65 * f["straight_from_one"]
+            and f["straight_from_three"] > f["walked_from_three"] + 0.02,
+        ),
+        ("one frame is no walk", lambda f: abs(f["walked_from_one"] - f["straight_from_one"]) < 0.02),
+        ("a window gains far more, where it reaches", lambda f: f["window_from_one"] > 2 * f["walked_from_one"]),
+        ("and from two", lambda f: f["window_from_two"] > 2 * f["straight_from_one"]),
+        ("a seam costs before it", lambda f: f["lost_before_seam"] > f["lost_after_seam"] + 0.02),
+        ("an overlap heals it", lambda f: f["lost_by_overlap_2"] < 0.5 * f["lost_by_overlap_0"]),
+        ("the mean gains what the formula says", lambda f: abs(f["mean_over_the_better"] - f["mean_expected"]) < 0.003),
+        (
+            "copies earn more than a second model and a second stage",
+            lambda f: f["copies_inside_add"] > f["mean_over_the_better"] + f["second_stage_adds"] + 0.02,
+        ),
+        ("wherever they stand", lambda f: abs(f["copies_inside_add"] - f["copies_around_add"]) < 0.003),
+        # Set with the shipped weights: the text says that windows gain more.
+        ("windows gain more on record", lambda f: f["recorded_gain"] < f["least_of_windows"]),
+        (
+            "by runs the times are nearer to eight, by work nearer to one",
+            lambda f: abs(f["ratio_of_seconds"] - f["ratio_of_runs_eight"])
+            < abs(f["ratio_of_seconds"] - f["ratio_of_runs_once"])
+            and abs(f["ratio_of_seconds"] - f["ratio_of_work_once"])
+            < abs(f["ratio_of_seconds"] - f["ratio_of_work_eight"]),
+        ),
     ],
     "33_noahtcv": [
         *RELATIONS_OF_A_METHOD,
