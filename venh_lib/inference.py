@@ -17,7 +17,7 @@ from tqdm import tqdm
 from venh_lib import checkpoints, devices
 from venh_lib.bitstream import FrameInfo, read_frame_infos
 from venh_lib.errors import SettingError, VideoError
-from venh_lib.methods.method import Method, as_seen_by
+from venh_lib.methods.method import Method, as_seen_by, qps_of
 from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
 from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
 from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
@@ -38,14 +38,17 @@ def _through_windows(
         source.drop(lambda i, stop=chunk.stop: last_use[i] < stop)
 
 
-def _through_segments(runner: Runner, source: Source, plan: Sequence[Segment]) -> Iterator[list[Enhanced]]:
+def _through_segments(
+    runner: Runner, method: Method, infos: Sequence[FrameInfo], source: Source, plan: Sequence[Segment]
+) -> Iterator[list[Enhanced]]:
     for segment in plan:
         source.drop(lambda i, start=segment.start: i < start)
         source.read_to(segment.stop)
         keep = slice(segment.first - segment.start, segment.last - segment.start)
         # No name for the list of frames: it would hold them while the next segment is read.
         window = range(segment.start, segment.stop)
-        yield [runner(range(segment.first, segment.last), [[source.held[i] for i in window]], keep)]
+        qps = qps_of(infos[segment.start : segment.stop])[None] if method.reads_qps else None
+        yield [runner(range(segment.first, segment.last), [[source.held[i] for i in window]], keep, qps)]
 
 
 def _checked(frames: Iterable[np.ndarray], least_size: int, slug: str, pin: bool) -> Iterator[Tensor]:
@@ -109,7 +112,7 @@ def _stream(
     source = Source(decoded, len(infos), runner.upload)
     if method.kind == "recurrent":
         plan = segments(len(infos), options.segment, options.segment_overlap) if infos else ()
-        parts = _through_segments(runner, source, plan)
+        parts = _through_segments(runner, method, infos, source, plan)
     else:
         parts = _through_windows(runner, method, infos, source, options.batch)
     with closing(decoded), evaluating(network):
@@ -137,24 +140,24 @@ def like_a_stream(pattern: Sequence[int], slices: str) -> tuple[FrameInfo, ...]:
 
 
 def reads_the_bitstream(method: Method) -> bool:
-    """Whether the method's windows depend on QPs or slice types: its policy is asked about two streams."""
+    """Whether the method needs QPs or slice types: its policy is asked about two streams."""
     if method.kind == "recurrent":
-        return False
+        return method.reads_qps
     one = like_a_stream((36, 45, 44, 45), "IPPPPPPPPP")
     other = like_a_stream((45, 44, 45, 40, 44, 38), "IBPB")
     return any(method.policy(one, t) != method.policy(other, t) for t in range(len(one)))
 
 
 def infos_of(source: Path, info: VideoInfo, method: Method) -> tuple[FrameInfo, ...]:
-    """The frames' QPs and types where the method's windows depend on them; else QP 0 for each frame.
+    """The frames' QPs and types where the method needs them; else QP 0 for each frame.
 
     Warns about a file that is not HEVC; raises VideoError when its QPs are needed, as they cannot be read.
     """
     if reads_the_bitstream(method):
         if info.codec != "hevc":
             raise VideoError(
-                f"{source} is {info.codec}: QPs are read from HEVC only, and {method.slug} chooses its reference "
-                "frames by them. Encode it as HEVC first, or choose a method that looks at one frame, as "
+                f"{source} is {info.codec}: QPs are read from HEVC only, and by them {method.slug} tells which frames "
+                "were coded well. Encode it as HEVC first, or choose a method that looks at one frame, as "
                 "ivp_tencent does."
             )
         return read_frame_infos(source)

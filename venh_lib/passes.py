@@ -138,17 +138,21 @@ class Runner:
     def __init__(
         self, network: nn.Module, device: torch.device, settings: Inference, stopwatch: Stopwatch
     ) -> None:
-        self.device, self.stopwatch, self.precision = device, stopwatch, settings.precision
+        self.device, self.stopwatch, self.settings = device, stopwatch, settings
         self.network = torch.compile(network) if settings.compile else network
-        self.forward: Callable[[Tensor], Tensor] = self._network
-        if settings.ensemble > 1:
-            self.forward = partial(ensembled, self.forward, count=settings.ensemble)
-        if settings.tile is not None:
-            self.forward = partial(tiled, self.forward, tile=settings.tile, overlap=settings.overlap)
 
-    def _network(self, frames: Tensor) -> Tensor:
-        with self.stopwatch.running(self.device), devices.autocast(self.device, self.precision):
-            return self.network(frames)
+    def _network(self, frames: Tensor, *, told: Sequence[Tensor] = ()) -> Tensor:
+        with self.stopwatch.running(self.device), devices.autocast(self.device, self.settings.precision):
+            return self.network(frames, *told)
+
+    def _forward(self, told: Sequence[Tensor]) -> Callable[[Tensor], Tensor]:
+        """The network as the settings have it run; ``told``: what it is given beside the frames."""
+        forward: Callable[[Tensor], Tensor] = partial(self._network, told=told)
+        if self.settings.ensemble > 1:
+            forward = partial(ensembled, forward, count=self.settings.ensemble)
+        if self.settings.tile is not None:
+            forward = partial(tiled, forward, tile=self.settings.tile, overlap=self.settings.overlap)
+        return forward
 
     def upload(self, frame: Tensor) -> Tensor:
         """``frame`` on the device, without waiting for the copy."""
@@ -156,12 +160,19 @@ class Runner:
 
     @torch.inference_mode()
     def __call__(
-        self, indices: Sequence[int], windows: Sequence[Sequence[Tensor]], keep: slice | None = None
+        self,
+        indices: Sequence[int],
+        windows: Sequence[Sequence[Tensor]],
+        keep: slice | None = None,
+        qps: Tensor | None = None,
     ) -> Enhanced:
-        """Windows of uint8 frames [H, W, 3] through the network; ``keep``: those wanted of a segment."""
+        """Windows of uint8 frames [H, W, 3] through the network; ``keep``: those wanted of a segment.
+
+        ``qps`` [windows, T], for a network that reads them.
+        """
         frames = torch.stack([torch.stack(list(window)) for window in windows])
         frames = frames.permute(0, 1, 4, 2, 3).contiguous().to(torch.float32).div_(255)
-        output = self.forward(frames)
+        output = self._forward(() if qps is None else (qps.to(self.device),))(frames)
         if keep is not None:
             output = output[0, keep]
         expected = (len(indices), *frames.shape[2:])

@@ -6,13 +6,13 @@ from torch import nn
 
 from venh_lib.blocks.deformable import DeformConv
 from venh_lib.losses import L1
-from venh_lib.methods import gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, ntu_slab
+from venh_lib.methods import gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, vue
 from venh_lib.methods.on_brnet import SINGLE, OnBRNet, RecurrentOnBRNet, window_recipe
 
 WINDOWS = {"mt_maxclear": 5, "gogoing": 7, "nju_vision": 7, "mcenhance": 3, "noahtcv": 3}
 MODULES = {
     module.__name__.split(".")[-1]: module
-    for module in (gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, ntu_slab)
+    for module in (gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv)
 }
 
 
@@ -30,15 +30,15 @@ def heard(network: nn.Module) -> nn.Module:
     return network
 
 
-@pytest.mark.parametrize("slug", [*WINDOWS, "ntu_slab"])
+@pytest.mark.parametrize("slug", WINDOWS)
 def test_untrained_it_is_brnet(slug):
     network = MODULES[slug].build("course").eval()
     heard(network.single)
-    frames = torch.rand(1, WINDOWS.get(slug, 3), 3, 32, 48)
+    frames = torch.rand(1, WINDOWS[slug], 3, 32, 48)
     with torch.no_grad():
         output = network(frames)
-        each = torch.stack([network.single(frames[:, t : t + 1]) for t in range(frames.shape[1])], dim=1)
-    expected = each if slug == "ntu_slab" else each[:, frames.shape[1] // 2]
+        middle = WINDOWS[slug] // 2
+        expected = network.single(frames[:, middle : middle + 1])
     torch.testing.assert_close(output, expected, atol=1e-5, rtol=0)
 
 
@@ -52,7 +52,7 @@ def test_every_frame_is_heard_and_every_parameter_learns(slug):
 
 
 def test_every_frame_of_a_clip_hears_every_other():
-    network = heard(ntu_slab.build("course"))
+    network = heard(vue.build_first("course"))
     clip = torch.rand(1, 4, 3, 32, 32, requires_grad=True)
     for t in (0, 3):
         (reached,) = torch.autograd.grad(network(clip)[:, t].square().mean(), clip)
@@ -166,7 +166,7 @@ def test_what_stands_still_stays_where_it_is():
 
 
 def test_recurrent_flows_have_the_features_size_and_pixels():
-    network = RecurrentOnBRNet(ntu_slab.course_core(), channels=ntu_slab.CHANNELS).eval()
+    network = RecurrentOnBRNet(vue.course_core(1), channels=vue.CHANNELS).eval()
 
     class Onwards(nn.Module):
         def forward(self, frame: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
@@ -180,7 +180,7 @@ def test_recurrent_flows_have_the_features_size_and_pixels():
 
 
 def test_a_clip_of_one_frame_and_odd_sides():
-    network = heard(ntu_slab.build("course")).eval()
+    network = heard(vue.build_first("course")).eval()
     with torch.no_grad():
         assert network(torch.rand(2, 1, 3, 21, 27)).shape == (2, 1, 3, 21, 27)
 

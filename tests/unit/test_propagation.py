@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from venh_lib.blocks.basicvsr import BidirectionalPropagation
-from venh_lib.blocks.propagation import KEPT, FirstOrderPropagation, SecondOrderPropagation
+from venh_lib.blocks.propagation import KEPT, FirstOrderPropagation
 from venh_lib.errors import SettingError
-from venh_lib.methods import ntu_slab
 
 CHANNELS, HALF = 16, 8
 
@@ -48,16 +47,6 @@ def test_a_frame_with_too_few_channels_cannot_begin_a_memory():
         FirstOrderPropagation(CHANNELS, 12, blocks=1, own_first=True)
 
 
-def test_a_second_order_branch_remembers_what_rectifiers_would_cut(features):
-    branch = SecondOrderPropagation(CHANNELS, 3, blocks=2, groups=2, own_first=True)
-    branch.start_as_memory_()
-    given = [[frame, torch.randn_like(frame), torch.randn_like(frame)] for frame in features]
-    made = branch(given, still(features))
-    after, _ = running_means(features, CHANNELS)
-    for found, mean in zip(made, after, strict=True):
-        assert torch.allclose(found, mean, atol=1e-4)
-
-
 def test_what_is_fused_at_first_tells_later_frames_from_earlier_ones(features):
     core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks=1, own_first=True)
     core.start_as_memory_()
@@ -69,19 +58,3 @@ def test_what_is_fused_at_first_tells_later_frames_from_earlier_ones(features):
     # Backwards first: frame 2 hears of frame 4 there alone, frame 5 forwards alone.
     assert moved[2, :HALF].min() > 5e-3 > 1e-3 > moved[2, HALF:].max()
     assert moved[5, HALF:].min() > 5e-3 > 1e-3 > moved[5, :HALF].max()
-
-
-def test_the_grid_starts_with_next_to_nothing_where_nothing_changes():
-    torch.manual_seed(0)
-    core = ntu_slab.course_core()
-    frame = torch.randn(1, 1, ntu_slab.CHANNELS, 16, 16)
-
-    def middle(clip):
-        flows = [torch.zeros(1, 2, 16, 16)] * (clip.shape[1] - 1)
-        return core(clip, flows, flows)[:, clip.shape[1] // 2]
-
-    same = frame.expand(-1, 15, -1, -1, -1).contiguous()
-    other = same.clone()
-    other[:, 8:] += torch.randn(16, 16)
-    with torch.no_grad():
-        assert middle(same).std() < middle(other).std() / 5

@@ -57,6 +57,15 @@ def shrunk_flow(flow: Tensor, factor: int) -> Tensor:
     return functional.avg_pool2d(flow, factor) / factor
 
 
+def light(difference: Tensor, cell: int) -> Tensor:
+    """What ``difference`` [B, C, H, W] is over surroundings of three cells of ``cell`` pixels: the light, no detail."""
+    height, width = difference.shape[-2:]
+    cell = min(cell, height, width)
+    cells = functional.avg_pool2d(difference.float(), cell, ceil_mode=True, count_include_pad=False)
+    cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
+    return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
+
+
 def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: float = DETAIL_GAIN) -> None:
     """Start a level of a motion net as a crude gradient method (Lucas and Kanade, 1981), in place.
 

@@ -99,8 +99,7 @@ class SecondOrderPropagation(nn.Module):
     """One branch of BasicVSR++'s grid: features of two frames before are aligned onto each frame and refined.
 
     Report §4.2 and Figure 2a. ``given`` counts the features each frame comes with, its own and those of earlier
-    branches. ``second_order=False`` looks at one frame before only. In front of the first frame there is nothing, or,
-    with ``own_first``, that frame's own features.
+    branches. ``second_order=False`` looks at one frame before only. In front of the first frame there is nothing.
     """
 
     def __init__(
@@ -111,28 +110,11 @@ class SecondOrderPropagation(nn.Module):
         groups: int = 16,
         *,
         second_order: bool = True,
-        own_first: bool = False,
     ) -> None:
         super().__init__()
-        self.own_first = own_first
         self.align = FlowGuidedAlignment(channels, groups)
         self.refine = residual_stack((given + 1) * channels, channels, blocks)
         self.second_order = second_order
-
-    def start_as_memory_(self) -> None:
-        """Let each channel start as the running mean of a frame's own, at rates from KEPT, by the first flow alone.
-
-        See ``FirstOrderPropagation.start_as_memory_``. Around the refinement goes a skip with all that was held.
-        """
-        first, channels = _passing(self.refine), self.align.weight.shape[0]
-        held = first.in_channels - channels
-        with torch.no_grad():
-            self.align.weight.zero_()
-            self.align.bias.zero_()
-            for k, kept in enumerate(torch.linspace(*KEPT, channels)):
-                # Masks start at one half.
-                self.align.weight[k, k, 1, 1] = 2.0
-                first.weight[k, k, 1, 1], first.weight[k, held + k, 1, 1] = 1 - kept, kept - 1
 
     def forward(self, given: list[list[Tensor]], flows: list[Tensor]) -> list[Tensor]:
         """New features of each frame, in the order given.
@@ -144,7 +126,7 @@ class SecondOrderPropagation(nn.Module):
         nothing = torch.zeros_like(given[0][0])
         for t, features in enumerate(given):
             if t == 0:
-                aligned = features[0] if self.own_first else nothing
+                aligned = nothing
             else:
                 aligned = self._aligned(features[0], made, flows[:t])
             made.append(aligned + self.refine(torch.cat((*features, aligned), dim=1)))

@@ -38,6 +38,8 @@ class Method:
     ``score(network, method, sequence, frames, device)`` is what chooses the best weights, in dB: the PSNR gain, unless
     the network does something else than restore frames. ``ablations`` are twins of the `course` network that lack one
     idea each, by what they lack; they are trained by the recipe of the scale ``ablation``.
+    ``reads_qps``: a recurrent network is called with the frames' QPs ``[B, T]`` as well; networks that want them say so
+    by an attribute of that name (``as_seen_by``).
     """
 
     slug: str
@@ -54,6 +56,7 @@ class Method:
     least_size: int = 16
     score: Callable[..., float] | None = None
     ablations: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
+    reads_qps: bool = False
 
     @property
     def entry(self) -> str:
@@ -72,9 +75,15 @@ class Method:
 
 
 def as_seen_by(network: nn.Module, method: Method) -> Method:
-    """``method`` with the policy of ``network``, where that has one: at `course` some want their windows ordered."""
-    policy = getattr(network, "policy", None)
-    return method if policy is None else replace(method, policy=policy)
+    """``method`` with what ``network`` asks for: at `course` some want their windows ordered, some are told QPs."""
+    wants = {"policy": getattr(network, "policy", None), "reads_qps": getattr(network, "reads_qps", None)}
+    wants = {name: value for name, value in wants.items() if value is not None}
+    return replace(method, **wants) if wants else method
+
+
+def qps_of(infos: Sequence[FrameInfo]) -> Tensor:
+    """The frames' QPs, float32 ``[T]``."""
+    return torch.tensor([info.qp for info in infos], dtype=torch.float32)
 
 
 def as_tensor(rgb: np.ndarray) -> Tensor:
@@ -96,9 +105,11 @@ def restoration_gain(
     raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
     method = as_seen_by(network, method)
 
+    told = (qps_of(sequence.infos)[None].to(device),) if method.reads_qps else ()
+
     def restored(indices: Sequence[int]) -> Tensor:
         window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
-        return network(window)[0].float()
+        return network(window, *told)[0].float()
 
     if method.kind == "recurrent":
         outputs = restored(range(len(sequence)))[list(frames)]

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from venh_lib import references
-from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import SecondOrderPropagation, neighbour_flows
 from venh_lib.blocks.published import renamed
+from venh_lib.blocks.recall import RecallingBranch
 from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv, zero_
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import CALM, REMEMBERED, RecurrentOnBRNet, clip_recipe, smoke_recipe
+from venh_lib.methods.on_brnet import CALM, clip_recipe, smoke_recipe
+from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet
 from venh_lib.recipes import Cosine, Recipe
 
 # Features live at a quarter of the frame's height and width.
@@ -26,15 +28,18 @@ REDUCTION = 4
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 # Channels behind the last pixel-shuffle, in the team's code the same for every width of the network.
 LAST_CHANNELS = 64
-# At `course`.
+# At `course`. What a frame is given at first of what each branch holds: the frames behind it it was predicted from, and
+# knows; those ahead tell it news. Each is half of what fits the validation clips best, by least squares.
 CHANNELS = 32
+SHARES = {"backward": 0.5, "forward": 0.1}
 
 
 class GridPropagation(nn.Module):
     """Features of a clip that pass through it four times: ``[B, T, C, h, w]`` to the same shape (Figure 2a).
 
     Backwards, forwards, and once more backwards and forwards; each branch gets what the earlier ones gathered, and
-    residual blocks fuse all of it. ``second_order`` and ``own_first`` are SecondOrderPropagation's.
+    residual blocks fuse all of it. ``branch(channels, given, blocks, groups)`` makes each: by default as the paper has
+    it, a SecondOrderPropagation.
     """
 
     def __init__(
@@ -44,45 +49,53 @@ class GridPropagation(nn.Module):
         reconstruct: int,
         groups: int = 16,
         *,
-        second_order: bool = True,
-        own_first: bool = False,
+        branch: Callable[..., nn.Module] = SecondOrderPropagation,
     ) -> None:
         super().__init__()
         self.branches = nn.ModuleDict(
-            {
-                name: SecondOrderPropagation(
-                    channels, 1 + number, blocks, groups, second_order=second_order, own_first=own_first
-                )
-                for number, name in enumerate(BRANCHES)
-            }
+            {name: branch(channels, 1 + number, blocks, groups) for number, name in enumerate(BRANCHES)}
         )
         self.reconstruct = residual_stack((1 + len(BRANCHES)) * channels, channels, reconstruct)
 
-    def start_as_memory_(self) -> None:
-        """Let all branches start as memories, and what comes out as twice what they differ from the frame's own by.
+    def forward(self, features: Tensor, to_previous: list[Tensor], to_next: list[Tensor], *told: Tensor) -> Tensor:
+        """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, of the features' size.
 
-        Each channel takes that of one branch, in turn.
+        ``told`` ``[B, T]`` is what branches are given of each frame beside its features.
         """
-        first = zero_(self.reconstruct[0])
-        channels = first.out_channels
-        for branch in self.branches.values():
-            branch.start_as_memory_()
-        with torch.no_grad():
-            for k in range(channels):
-                branch = 1 + k % len(BRANCHES)
-                first.weight[k, k, 1, 1], first.weight[k, branch * channels + k, 1, 1] = -2.0, 2.0
+        return self.fused(self.gathered(features, to_previous, to_next, *told))
 
-    def forward(self, features: Tensor, to_previous: list[Tensor], to_next: list[Tensor]) -> Tensor:
-        """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, of the features' size."""
+    def gathered(self, features: Tensor, to_previous: list[Tensor], to_next: list[Tensor], *told: Tensor) -> Tensor:
+        """Each frame's own features and what each branch made of them, ``[B, T, 1 + branches, C, h, w]``."""
         gathered = [[own] for own in features.unbind(dim=1)]
         for name, branch in self.branches.items():
             if name.startswith("backward"):
-                made = branch(gathered[::-1], to_next[::-1])[::-1]
+                made = branch(gathered[::-1], to_next[::-1], *(own.flip(1) for own in told))[::-1]
             else:
-                made = branch(gathered, to_previous)
+                made = branch(gathered, to_previous, *told)
             gathered = [[*before, new] for before, new in zip(gathered, made, strict=True)]
-        everything = torch.stack([torch.cat(own, dim=1) for own in gathered], dim=1)
-        return self.reconstruct(everything.flatten(0, 1)).unflatten(0, features.shape[:2])
+        return torch.stack([torch.stack(own, dim=1) for own in gathered], dim=1)
+
+    def fused(self, gathered: Tensor) -> Tensor:
+        """``[B, T, C, h, w]`` of what ``gathered`` gives."""
+        return self.reconstruct(gathered.flatten(2, 3).flatten(0, 1)).unflatten(0, gathered.shape[:2])
+
+
+class RecallingGrid(GridPropagation):
+    """The grid at `course`: each branch starts as a Kalman filter (``RecallingBranch``).
+
+    What comes out is what each branch holds that the frame's own maps do not, by ``shares``, and what the residual
+    blocks, silent at first, make of it all.
+    """
+
+    def __init__(self, channels: int, blocks: int, reconstruct: int, groups: int, *, second_order: bool = True) -> None:
+        branch = partial(RecallingBranch, gain=GAIN, second_order=second_order)
+        super().__init__(channels, blocks, reconstruct, groups, branch=branch)
+        zero_(self.reconstruct[0])
+        self.shares = nn.Parameter(torch.tensor([SHARES[name.split("_")[0]] for name in BRANCHES]))
+
+    def fused(self, gathered: Tensor) -> Tensor:
+        held = gathered[:, :, 1:] - gathered[:, :, :1]
+        return torch.einsum("btnchw,n->btchw", held, self.shares) + super().fused(gathered).float()
 
 
 class BasicVSRPlusPlus(nn.Module):
@@ -103,7 +116,8 @@ class BasicVSRPlusPlus(nn.Module):
             nn.LeakyReLU(LEAK, inplace=True),
             residual_stack(channels, channels, 5),
         )
-        self.core = GridPropagation(channels, blocks, reconstruct=5, second_order=second_order)
+        branch = partial(SecondOrderPropagation, second_order=second_order)
+        self.core = GridPropagation(channels, blocks, reconstruct=5, branch=branch)
         self.enlarge = nn.ModuleList((same_conv(channels, 4 * channels), same_conv(channels, 4 * LAST_CHANNELS)))
         self.last = nn.ModuleList((same_conv(LAST_CHANNELS, LAST_CHANNELS), same_conv(LAST_CHANNELS, 3)))
         self.shuffle = nn.PixelShuffle(2)
@@ -132,15 +146,12 @@ def build(preset: str) -> nn.Module:
     """BasicVSR++ at ``preset``, inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return BasicVSRPlusPlus(channels=128, blocks=25)
-    return RecurrentOnBRNet(course_core(), channels=CHANNELS)
+    return RecallingBRNet(course_core(), CHANNELS)
 
 
-def course_core(**ablation: bool) -> GridPropagation:
-    """The propagation at `course`; ``ablation`` goes to GridPropagation."""
-    core = GridPropagation(CHANNELS, blocks=2, reconstruct=2, groups=8, own_first=True, **ablation)
-    keep_variance_(*(branch.align for branch in core.branches.values()))
-    core.start_as_memory_()
-    return core
+def course_core(**ablation: bool) -> RecallingGrid:
+    """The propagation at `course`; ``ablation`` goes to RecallingGrid."""
+    return RecallingGrid(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
 
 
 # Names in the published checkpoints (mmagic's, and BasicSR's mirror of it), and here.
@@ -178,16 +189,28 @@ METHOD = Method(
     policy=references.centre_only,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier(), frames=3) for track in (1, 3)},
-        (1, "course"): clip_recipe(1_500, Charbonnier()),
-        (3, "course"): clip_recipe(1_000, Charbonnier(), start=(("", "ntu_slab", 1),)),
+        (1, "course"): clip_recipe(800, Charbonnier(), validate_every=400),
+        (3, "course"): clip_recipe(600, Charbonnier(), start=(("", "ntu_slab", 1),), validate_every=300),
         (1, "ablation"): clip_recipe(400, Charbonnier()),
         **{
             # §4.2: Charbonnier, 256×256 crops, flips and turns. Adam at 1e-4 with a cosine, SpyNet at a quarter of the
             # rate and frozen for 5,000 steps, 30 frames, batches of 8 and 300,000 steps are those of the public code.
             (track, "paper"): Recipe(
-                steps=300_000, batch=8, crop=256, frames=30, loss=Charbonnier(1e-6), learning_rate=1e-4,
-                preset="paper", betas=(0.9, 0.99), schedule=Cosine(1e-3), ema=None, colour=False, clips=200,
-                checkpoint_every=1_000, rates=(("flow.", 0.25, 5_000),), start=(("flow.", "spynet", 1),),
+                steps=300_000,
+                batch=8,
+                crop=256,
+                frames=30,
+                loss=Charbonnier(1e-6),
+                learning_rate=1e-4,
+                preset="paper",
+                betas=(0.9, 0.99),
+                schedule=Cosine(1e-3),
+                ema=None,
+                colour=False,
+                clips=200,
+                checkpoint_every=1_000,
+                rates=(("flow.", 0.25, 5_000),),
+                start=(("flow.", "spynet", 1),),
             )
             for track in (1, 3)
         },
@@ -200,19 +223,19 @@ METHOD = Method(
         "The team's code asks for frames of 256×256 or more, since its flow sees a quarter of that; here SpyNet "
         "resizes what it gets to multiples of 32, and frames from 64×64 are taken.",
         "Course preset: the propagation, 32 channels with two residual blocks a branch and 8 offset groups, stands "
-        "inside BRNet: its trained head makes each frame's features at half the frame's size (the team's have a "
-        "quarter), what was gathered joins them, and BRNet's trained body and tail make the pictures. All four "
-        "branches, the second order and the flow-guided alignment are kept.",
-        "Course preset: flow is OpenCV's dense inverse search between whole frames, made half as large. It does not "
-        "learn, and is nearer to the true motion than a SpyNet that was trained for less than an hour on two cores.",
+        "before a trained BRNet: eight maps of each frame, folded to half its size (the team's features have a "
+        "quarter), pass through it, what was gathered is added to the frame, and BRNet enhances that. All four "
+        "branches, the second order and the alignment around the flow are kept; features are moved by the flow before "
+        "they are aligned, where the team's alignment reads at the flow's end.",
+        FULL_SIZE,
+        TOLD,
         "Course recipe: warm-up and a cosine, nine frames of 96×96 from places that lost much, moving average of the "
         "weights, clipped gradients, colour augmentation.",
         CALM,
-        REMEMBERED,
         "Track 2, with perceptual and adversarial losses, is not here yet.",
     ),
     least_size=64,
     ablations={
-        "first order": lambda: RecurrentOnBRNet(course_core(second_order=False), channels=CHANNELS),
+        "first order": lambda: RecallingBRNet(course_core(second_order=False), CHANNELS),
     },
 )

@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.dis import DenseInverseSearch
-from venh_lib.blocks.flow import shrunk_flow, warp
+from venh_lib.blocks.flow import light, shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import neighbour_flows
@@ -133,7 +132,7 @@ class OnBRNet(nn.Module):
         own = window[:, window.shape[1] // 2]
         frames = zip(window.unbind(dim=1), self.motion(window), strict=True)
         moved = [torch.where(flow.any(1, keepdim=True), warp(x, flow), x) for x, flow in frames]
-        return torch.stack([x + coarse(own - x) for x in moved], dim=1)
+        return torch.stack([x + light(own - x, CELL) for x in moved], dim=1)
 
     def motion(self, window: Tensor) -> list[Tensor]:
         """The flows from the restored frame to each of the window, ``[B, 2, H, W]`` in pixels; zero where unused."""
@@ -197,15 +196,6 @@ class RecurrentOnBRNet(nn.Module):
         """Flows at half the frames' size, from frame t + 1 to t and from t to t + 1, for each t but the last."""
         there, back = neighbour_flows(self.flow, frames)
         return [shrunk_flow(flow, REDUCTION) for flow in there], [shrunk_flow(flow, REDUCTION) for flow in back]
-
-
-def coarse(difference: Tensor) -> Tensor:
-    """What ``difference`` [B, C, H, W] is over surroundings of some fifty pixels: the light, and no detail."""
-    height, width = difference.shape[-2:]
-    cell = min(CELL, height, width)
-    cells = functional.avg_pool2d(difference.float(), cell, ceil_mode=True, count_include_pad=False)
-    cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
-    return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
 
 
 def entrance(width: int, channels: int) -> nn.Module:

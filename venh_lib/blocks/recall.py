@@ -1,0 +1,138 @@
+"""Memories that know how well each frame was coded: what a recurrent branch hands on, as a Kalman filter keeps it.
+
+A frame's maps at full size lie folded: ``[B, C, H/2, W/2]`` holds C/4 maps of H×W pixels, each pixel of a 2×2 square in
+a channel of its own (a pixel-unshuffle). Convolutions work on them at a quarter of the cost, and motion moves them at
+full size: between the pixels of features at half the size lie two of the frame, and what is read there is neither.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from venh_lib import devices
+from venh_lib.blocks.deformable import keep_variance_
+from venh_lib.blocks.flow import light, shrunk_flow, warp
+from venh_lib.blocks.propagation import SecondOrderPropagation
+from venh_lib.blocks.residual import zero_
+
+FOLD = 2
+# The first maps of a frame are its picture: red, green and blue.
+PICTURE = 3 * FOLD**2
+# What a frame errs by is counted in that of a frame coded at this QP; the error's square grows as the quantiser's step
+# does, and that doubles every six QPs.
+QP = 40
+# Mean squared error of a frame of that QP, of values in 0–1: about 32 dB. Measured on the validation clips.
+ERROR = 6e-4
+# How sure a memory starts to be: what it errs by more after each frame, for what moves and changes, and of what it
+# differs from the new frame by, the part that is held against it. Both are learned.
+DRIFT, DOUBT = 0.1, 0.3
+# Of the new frame's own error, the part that a difference to it may come from. Pixels a side over which it is taken.
+EXCUSED, AROUND = 0.5, 5
+# Light is compared over three cells of 8 folded pixels, 16 of the frame.
+CELL = 8
+
+
+def folded(maps: Tensor) -> Tensor:
+    """``[..., C, H, W]`` to ``[..., 4·C, H/2, W/2]``; height and width must be even."""
+    return functional.pixel_unshuffle(maps, FOLD)
+
+
+def unfolded(maps: Tensor) -> Tensor:
+    """``[..., 4·C, H/2, W/2]`` to ``[..., C, H, W]``."""
+    return functional.pixel_shuffle(maps, FOLD)
+
+
+def warp_folded(maps: Tensor, flow: Tensor) -> Tensor:
+    """Folded ``maps`` ``[B, C, H/2, W/2]`` moved at full size by ``flow`` ``[B, 2, H, W]`` in pixels."""
+    return folded(warp(unfolded(maps), flow))
+
+
+def coding_error(qps: Tensor) -> Tensor:
+    """What frames coded at ``qps`` are expected to err by, squared, in units of ERROR: of the shape of ``qps``."""
+    return torch.exp2((qps.float() - QP) / 3)
+
+
+class Keeping(nn.Module):
+    """How much of a memory outlives the next frame: the gain of a Kalman filter, place by place.
+
+    Kalman, Journal of Basic Engineering 82, 1960, with a scalar at each place. The memory has a variance, the new frame
+    the one that its QP says; of the two goes on what is most likely, each weighted by the other's variance. The memory
+    grows older by ``drift`` with each frame, and where it differs from the frame by more than coding explains, by
+    ``doubt`` of that: what was covered, came in or was brought to the wrong place is forgotten.
+    """
+
+    def __init__(self, gain: float) -> None:
+        """``gain``: what pictures in 0–1 were multiplied by to give the first maps."""
+        super().__init__()
+        self.error = ERROR * gain**2
+        self.log_drift = nn.Parameter(torch.tensor(math.log(DRIFT)))
+        self.log_doubt = nn.Parameter(torch.tensor(math.log(DOUBT)))
+
+    def forward(self, own: Tensor, recalled: Tensor, variance: Tensor, error: Tensor) -> tuple[Tensor, Tensor]:
+        """What is held of the frame's ``own`` maps and the ``recalled`` ones, both ``[B, C, h, w]``, and its variance.
+
+        ``variance`` of what is recalled ``[B, 1, h, w]`` and the frame's ``error`` ``[B, 1, 1, 1]`` are in units of
+        ERROR. All in float32.
+        """
+        variance = variance + self.log_drift.exp() + self.log_doubt.exp() * self.unexplained(own, recalled, error)
+        share = variance / (variance + error)
+        return recalled + share * (own - recalled), (1 - share) * variance
+
+    def unexplained(self, own: Tensor, recalled: Tensor, error: Tensor) -> Tensor:
+        """By how much two pictures differ beyond what coding explains, squared, around each place ``[B, 1, h, w]``."""
+        difference = (own - recalled).detach()[:, :PICTURE].square().mean(dim=1, keepdim=True) / self.error
+        around = functional.avg_pool2d(difference, AROUND, 1, AROUND // 2, count_include_pad=False)
+        return (around - EXCUSED * error).clamp_min(0)
+
+
+class RecallingBranch(SecondOrderPropagation):
+    """A branch of BasicVSR++'s grid whose memory is a Kalman filter's: it starts as one, and learns what that lacks.
+
+    Features of one and two frames before are brought by flow, the deformable alignment corrects what flow left, and
+    residual blocks refine what is handed on. Alignment and refinement start at zero. Settings are
+    SecondOrderPropagation's, and ``gain`` is that of ``Keeping``.
+    """
+
+    def __init__(
+        self, channels: int, given: int, blocks: int, groups: int, *, gain: float, second_order: bool = True
+    ) -> None:
+        super().__init__(channels, given, blocks, groups, second_order=second_order)
+        self.keep = Keeping(gain)
+        keep_variance_(self.align)
+        zero_(self.align), zero_(self.refine[0])
+
+    def forward(self, given: list[list[Tensor]], flows: list[Tensor], errors: Tensor) -> list[Tensor]:
+        """What is held of each frame ``[B, C, H/2, W/2]``, in the order given, float32.
+
+        ``given[t]``: the folded maps of frame t in the branch's direction, its own first; ``flows[t]``: the flow
+        ``[B, 2, H, W]`` in pixels from frame t + 1 to frame t; ``errors`` ``[B, T]``: ``coding_error`` of each frame.
+        """
+        made: list[Tensor] = []
+        for t, features in enumerate(given):
+            own, error = features[0].float(), errors[:, t, None, None, None]
+            if t == 0:
+                held = recalled = own
+                variance = error.expand(-1, 1, *own.shape[-2:])
+            else:
+                recalled = self.recalled(own, made, flows[:t])
+                variance = warp(variance, shrunk_flow(flows[t - 1], FOLD))
+                with devices.full_precision(own.device):
+                    held, variance = self.keep(own, recalled, variance, error)
+            made.append(held + self.refine(torch.cat((*features, recalled), dim=1)).float())
+        return made
+
+    def recalled(self, own: Tensor, made: list[Tensor], flows: list[Tensor]) -> Tensor:
+        """What the frames before tell of this one, in its light: ``[B, C, H/2, W/2]``, float32."""
+        first = flows[-1]
+        one_before, two_before = warp_folded(made[-1], first), torch.zeros_like(own)
+        if self.second_order and len(made) > 1:
+            # Through the frame between: first to it, then from there as its own flow says.
+            two_before = warp_folded(made[-2], first + warp(flows[-2], first))
+        still = torch.zeros_like(own[:, :2])
+        pair, seen = torch.cat((one_before, two_before), dim=1), torch.cat((one_before, own, two_before), dim=1)
+        recalled = one_before + self.align(pair, seen, still, still).float()
+        return recalled + light(own - recalled, CELL)
