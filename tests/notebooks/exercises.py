@@ -221,6 +221,48 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
         ),
         "Exercise 3": Exercise(('hears = "total variation"',), ('hears = "variance"', 'hears = "both"')),
     },
+    "22_attention_and_unets": {
+        "Exercise 1": Exercise(("columns = 15",), ("columns = 11", "columns = 13", "columns = 7", "columns = 9")),
+        "Exercise 2": Exercise(
+            ("operations = 512", "operations = 2 * 64 * 4"),
+            (
+                "operations = 2 * 64 * 4 * 120 * 208",
+                "operations = 2 * 64 * 64",
+                "operations = 580",
+                "operations = 256",
+                "operations = 4608",
+                "operations = 64",
+            ),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def filled(aligned, attention, centre):\n"
+                "    own, share = aligned[:, centre : centre + 1], attention[:, :, None]\n"
+                "    return share * aligned + (1 - share) * own",
+                "def filled(aligned, attention, centre):\n"
+                "    own = aligned[:, centre].unsqueeze(1)\n"
+                "    return own + attention.unsqueeze(2) * (aligned - own)",
+            ),
+            (
+                "def filled(aligned, attention, centre):\n    return aligned * attention[:, :, None]",
+                "def filled(aligned, attention, centre):\n"
+                "    own, share = aligned[:, centre : centre + 1], attention[:, :, None]\n"
+                "    return share * own + (1 - share) * aligned",
+                "def filled(aligned, attention, centre):\n"
+                "    share = attention[:, :, None]\n"
+                "    return share * aligned / share.sum(1, keepdim=True)",
+                "def filled(aligned, attention, centre):\n    return (attention[:, :, None] * aligned).sum(1)",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "the means of a crop are not those of the frame"', 'reason = "its means differ"'),
+            (
+                'reason = "a crop has fewer channels"',
+                'reason = "convolutions work differently on crops"',
+                'reason = "none"',
+            ),
+        ),
+    },
     "30_bilibili": {
         "Exercise 1": Exercise(
             ("window = (6, 8, 10, 12, 13, 14, 16, 18, 20)", "window = [6, 8, 10, 12, 13, 14, 16, 18, 20]"),
