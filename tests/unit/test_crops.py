@@ -61,6 +61,9 @@ def test_windows_follow_the_policy(sequence):
 def test_recurrent_samples_are_consecutive_frames(sequence):
     sample = crops(sequence, recurrent=True, frames=4, flips=False, colour=False)[0]
     assert sample["lq"].shape == sample["gt"].shape == (4, 3, 16, 16)
+    first = crops(sequence, recurrent=True, frames=4).draw(0).inputs[0]
+    assert sample["qps"].tolist() == [info.qp for info in INFOS[first : first + 4]]
+    assert "qps" not in crops(sequence)[0]
 
 
 def test_without_augmentation_the_pixels_are_the_frames(sequence):

@@ -16,7 +16,7 @@ from venh_lib.bitstream import FrameInfo
 from venh_lib.ensembles import ENSEMBLES, TURN_90, TURN_180, TURN_270, ensembled
 from venh_lib.errors import SettingError, VenhError, VideoError
 from venh_lib.inference import enhance_file, enhance_frames, reads_the_bitstream
-from venh_lib.methods.method import Method
+from venh_lib.methods.method import Method, as_seen_by
 from venh_lib.passes import Stopwatch
 from venh_lib.streaming import behind, read_ahead, segments
 from venh_lib.tiles import taper, tile_starts, tiled
@@ -292,6 +292,22 @@ def test_segments_give_what_the_whole_clip_gives_where_the_overlap_covers_the_me
     assert all(np.array_equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
+class Told(nn.Module):
+    """A recurrent network that paints each frame in its QP."""
+
+    reads_qps = True
+
+    def forward(self, clip, qps):
+        assert qps.shape == clip.shape[:2]
+        return (qps / 255)[:, :, None, None, None] + 0 * clip
+
+
+@pytest.mark.parametrize("settings", [{}, {"ensemble": 8}, {"tile": (16, 16), "overlap": 4}])
+def test_a_network_that_reads_qps_is_told_those_of_its_segment(settings):
+    outputs = enhanced(Told(), method_of(kind="recurrent"), clip_of(13), segment=6, segment_overlap=2, **settings)
+    assert [int(output.mean().round()) for output in outputs] == [info.qp for info in infos_of(13)]
+
+
 def test_values_outside_the_range_are_clipped_and_rounded_to_the_nearest():
     frame = np.array([[[0, 100, 255]]], np.uint8)
     shift = torch.tensor([-0.2, 0.7 / 255, 0.2]).view(1, 3, 1, 1)
@@ -400,6 +416,7 @@ def test_the_stopwatch_counts_the_network_alone():
 def test_policies_that_look_at_qps_are_found(policy, expected):
     assert reads_the_bitstream(method_of(policy)) is expected
     assert reads_the_bitstream(method_of(policy, kind="recurrent")) is False
+    assert reads_the_bitstream(as_seen_by(Told(), method_of(policy, kind="recurrent"))) is True
 
 
 @pytest.fixture
@@ -433,6 +450,8 @@ def test_a_file_is_enhanced_and_keeps_its_size_rate_and_length(h264_file, tmp_pa
 def test_a_method_that_needs_qps_refuses_other_codecs(h264_file, tmp_path):
     with pytest.raises(VideoError, match="h264: QPs are read from HEVC only"):
         enhance_file(h264_file, tmp_path / "out.mkv", method_of(references.nearest_pqfs), network=Window(centre))
+    with pytest.raises(VideoError, match="tells which frames were coded well"):
+        enhance_file(h264_file, tmp_path / "out.mkv", method_of(kind="recurrent"), network=Told())
 
 
 def test_the_source_is_never_overwritten_and_other_files_only_when_asked(h264_file, tmp_path):

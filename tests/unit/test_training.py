@@ -61,6 +61,15 @@ class Staged(nn.Module):
         return loss(self.stages[2 * step // steps](samples["lq"]), samples["gt"])
 
 
+class Told(Shift):
+    """A recurrent one that adds a share of its frames' QPs."""
+
+    reads_qps = True
+
+    def forward(self, clip, qps):
+        return clip + self.shift * qps[..., None, None, None] / 40
+
+
 def of(network):
     """A method that is ``network``."""
     return replace(methods.get("arcnn"), build=lambda preset: network())
@@ -83,6 +92,12 @@ def test_one_process_trains_in_one_precision_after_another(tmp_path, clips, meth
         run = training(method, tmp_path / str(number), clips, replace(RECIPE, precision=precision, steps=1))
         run.run()
         assert run.accelerator.mixed_precision == precision.replace("fp32", "no")
+
+
+def test_a_network_that_reads_qps_is_told_them_in_training_and_validation(tmp_path, clips):
+    run = training(replace(of(Told), kind="recurrent"), tmp_path, clips, replace(RECIPE, frames=3))
+    record = checkpoints.provenance(run.run())
+    assert run.network.shift.any() and record["validation_gain_db"].keys() == {clips[0].name}
 
 
 def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
