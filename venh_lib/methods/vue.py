@@ -227,8 +227,8 @@ METHOD = Method(
         *_DEPARTURES,
         "Second stage: it learns from the plain mean of the first stage's models and meets their self-ensembled mean "
         "afterwards. It is not self-ensembled itself: the text names self-ensembles for stage 1 alone. Table 4 allows "
-        "the other reading: 34 s a frame against 50 s for the four models of Track 3 is, by runs of networks, nearer to "
-        "24 against 32 than to 17; by work with our depths, nearer to a second stage that runs once.",
+        "the other reading: 34 s a frame against 50 s for the four models of Track 3 is, by runs of networks, nearer "
+        "to 24 against 32 than to 17; by work with our depths, nearer to a second stage that runs once.",
     ),
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
