@@ -18,7 +18,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv,
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import CALM, EDVR_SLOWNESS, OFFSETS, SINGLE, WAIT, clip_recipe, smoke_recipe
+from venh_lib.methods.on_brnet import CALM, EDVR_SLOWNESS, OFFSETS, SLOWER_SINGLE, WAIT, clip_recipe, smoke_recipe
 from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet
 from venh_lib.recipes import Cosine, Recipe
 
@@ -28,6 +28,8 @@ REDUCTION = 4
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 # Channels behind the last pixel-shuffle, in the team's code the same for every width of the network.
 LAST_CHANNELS = 64
+# At `course`. Of the learning rate, the share of what starts as it should.
+SLOWNESS_OF_CORE = 0.2
 # At `course`. What a frame is given at first of what each branch holds: the frames behind it it was predicted from, and
 # knows; those ahead tell it news. Each is half of what fits the validation clips best, by least squares.
 CHANNELS = 32
@@ -157,11 +159,13 @@ def course_core(**ablation: bool) -> RecallingGrid:
 def course_recipe(steps: int, **changes) -> Recipe:
     """How the course's network learns: it starts better than BRNet, and a quick core would first unlearn that.
 
-    At five times the rate the validation gain fell from +1.22 dB to +1.10 in 400 steps. The few numbers of the filters
-    are quicker, offsets slower.
+    At the rate of other cores the validation gain fell from +1.22 dB to +1.10 in 400 steps. Only the few numbers of the
+    filters have that; the others have a fifth, and offsets less.
     """
-    rates = ((SINGLE, 0.5, 0), (".keep.", 5.0, 0), (".shares", 5.0, 0), (OFFSETS, EDVR_SLOWNESS, round(WAIT * steps)))
-    settings = {"learning_rate": 2e-4, "warmup": 50, "rates": rates, "validate_every": 250}
+    quick = ((name, 1.0, 0) for name in (".keep.", ".shares"))
+    slow = ((name, SLOWNESS_OF_CORE, 0) for name in ("enter.", "core.", "leave."))
+    offsets = (OFFSETS, EDVR_SLOWNESS * SLOWNESS_OF_CORE, round(WAIT * steps))
+    settings = {"warmup": 50, "rates": (SLOWER_SINGLE, offsets, *quick, *slow), "validate_every": 250}
     return clip_recipe(steps, Charbonnier(), **(settings | changes))
 
 
