@@ -1,5 +1,7 @@
 """Branches that start as memories: running means of the frames before, and what they differ by from the frame."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -48,7 +50,7 @@ def test_a_frame_with_too_few_channels_cannot_begin_a_memory():
 
 
 def test_what_is_fused_at_first_tells_later_frames_from_earlier_ones(features):
-    core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks=1, own_first=True)
+    core = BidirectionalPropagation(CHANNELS, CHANNELS, 1, branch=partial(FirstOrderPropagation, own_first=True))
     core.start_as_memory_()
     clip = torch.stack(features, dim=1)
     flows = still(features)

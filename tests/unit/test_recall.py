@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from venh_lib.blocks import recall
 from venh_lib.blocks.flow import warp
-from venh_lib.methods import ntu_slab
+from venh_lib.losses import L1
+from venh_lib.methods import ntu_slab, vue
 from venh_lib.methods.recalling import GAIN, RecallingBRNet
 
 CHANNELS = 16
@@ -192,3 +193,33 @@ def test_ends_of_clips_and_odd_sides():
 def test_the_ablation_looks_at_one_frame_before():
     twin = ntu_slab.METHOD.ablations["first order"]()
     assert isinstance(twin, RecallingBRNet) and not any(own.second_order for own in twin.core.branches.values())
+
+
+def test_four_models_share_the_flow_and_learn_from_their_own_outputs():
+    network = awakened(vue.build_four("course"))
+    clip, calls = torch.rand(1, 3, 3, 33, 48), []
+    network.models[0].flow.register_forward_hook(lambda *_: calls.append("first"))
+    network.models[1].flow.register_forward_hook(lambda *_: calls.append("second"))
+    with torch.no_grad():
+        output = network(clip, QPS[:, :3])
+        each = [model(clip, QPS[:, :3]) for model in network.models]
+    torch.testing.assert_close(output, sum(each) / len(each))
+    # Both ways: by the first model for all four, then by each for itself.
+    assert calls == ["first"] * 4 + ["second"] * 2 and len({model.sum() for model in each}) == 4
+    samples = {"lq": clip, "gt": torch.rand_like(clip), "qps": QPS[:, :3]}
+    loss = network.training_loss(samples, 0, 1, L1())
+    assert loss.item() == pytest.approx(sum(L1()(own, samples["gt"]).item() for own in each) / 4, rel=1e-4)
+    loss.backward()
+    assert [name for name in without_gradient(network) if "mean" not in name] == []
+
+
+def test_a_first_order_branch_starts_as_the_same_filter_as_a_second_order_one():
+    own, errors = maps(coded(picture().expand(7, -1, -1, -1)[None], QPS)), recall.coding_error(QPS)
+    first = recall.FirstOrderRecallingBranch(CHANNELS, CHANNELS, blocks=1, gain=GAIN)
+    with torch.no_grad():
+        held = first(list(own.unbind(1)), still(7), errors)
+        other = branch()([[frame] for frame in own.unbind(1)], still(7), errors)
+        unmoved = first(list(own.unbind(1)), [None] * 6, errors)
+    for one, two, three in zip(held, other, unmoved, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-4, rtol=0)
+        torch.testing.assert_close(one, three, atol=1e-4, rtol=0)

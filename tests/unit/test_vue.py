@@ -20,7 +20,7 @@ from venh_lib.inference import enhance_frames
 from venh_lib.losses import L1
 from venh_lib.methods import vue
 from venh_lib.methods.vue import AveragedModels, TwoStage
-from venh_lib.recipes import CosineRestarts
+from venh_lib.recipes import CosineRestarts, belongs
 from venh_lib.streaming import segments
 from venh_lib.training import Training
 
@@ -346,7 +346,7 @@ def test_records_are_complete_and_their_prefixes_name_parameters(slug):
     for (_, scale), recipe in record.recipes.items():
         names = [name for name, _ in built(slug, recipe.preset).named_parameters()]
         for prefix in (*recipe.frozen, *(start[0] for start in recipe.start), *(rate[0] for rate in recipe.rates)):
-            assert any(name.startswith(prefix) for name in names), prefix
+            assert any(belongs(name, prefix) for name in names), prefix
         if scale == "smoke":
             assert recipe.steps <= 40
         else:

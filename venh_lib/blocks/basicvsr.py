@@ -20,15 +20,21 @@ from venh_lib.blocks.spynet import SpyNet
 class BidirectionalPropagation(nn.Module):
     """Features of a clip ``[B, T, C, h, w]`` to what both branches gathered, fused: ``[B, T, channels, h, w]``.
 
-    One branch goes backwards through the clip, one forwards; ``bidirectional=False`` goes forwards alone. ``own_first``
-    is FirstOrderPropagation's.
+    One branch goes backwards through the clip, one forwards; ``bidirectional=False`` goes forwards alone.
+    ``branch(channels, given, blocks)`` makes each: by default as the paper has it, a FirstOrderPropagation.
     """
 
     def __init__(
-        self, given: int, channels: int, blocks: int, *, bidirectional: bool = True, own_first: bool = False
+        self,
+        given: int,
+        channels: int,
+        blocks: int,
+        *,
+        bidirectional: bool = True,
+        branch: Callable[..., nn.Module] = FirstOrderPropagation,
     ) -> None:
         super().__init__()
-        make = partial(FirstOrderPropagation, channels, given, blocks, own_first=own_first)
+        make = partial(branch, channels, given, blocks)
         self.backwards = make() if bidirectional else None
         self.forwards = make()
         self.fuse = same_conv(2 * channels if bidirectional else channels, channels, 1)
@@ -46,15 +52,26 @@ class BidirectionalPropagation(nn.Module):
                 self.fuse.weight[k, self.forwards.channels * branch + half + channel] = 1.0
 
     def forward(
-        self, features: Tensor, to_previous: Sequence[Tensor | None], to_next: Sequence[Tensor | None]
+        self, features: Tensor, to_previous: Sequence[Tensor | None], to_next: Sequence[Tensor | None], *told: Tensor
     ) -> Tensor:
-        """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, or None for none."""
-        given = features.unbind(dim=1)
-        gathered = [self.forwards(given, to_previous)]
-        if self.backwards is not None:
-            gathered.insert(0, self.backwards(given[::-1], to_next[::-1])[::-1])
+        """``to_previous``, ``to_next``: flows as ``neighbour_flows`` gives them, or None for none.
+
+        ``told`` ``[B, T]`` is what branches are given of each frame beside its features.
+        """
+        gathered = self.gathered(features, to_previous, to_next, *told)
         fused = [rectified(self.fuse(torch.cat(made, dim=1))) for made in zip(*gathered, strict=True)]
         return torch.stack(fused, dim=1)
+
+    def gathered(
+        self, features: Tensor, to_previous: Sequence[Tensor | None], to_next: Sequence[Tensor | None], *told: Tensor
+    ) -> list[list[Tensor]]:
+        """What each branch made of each frame, the backward one's first."""
+        given = features.unbind(dim=1)
+        gathered = [self.forwards(given, to_previous, *told)]
+        if self.backwards is not None:
+            backwards = self.backwards(given[::-1], to_next[::-1], *(own.flip(1) for own in told))
+            gathered.insert(0, backwards[::-1])
+        return gathered
 
 
 class BasicVSR(nn.Module):

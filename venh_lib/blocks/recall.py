@@ -8,6 +8,7 @@ full size: between the pixels of features at half the size lie two of the frame,
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,7 @@ from torch.nn import functional
 from venh_lib import devices
 from venh_lib.blocks.deformable import keep_variance_
 from venh_lib.blocks.flow import light, shrunk_flow, warp
-from venh_lib.blocks.propagation import SecondOrderPropagation
+from venh_lib.blocks.propagation import FirstOrderPropagation, SecondOrderPropagation
 from venh_lib.blocks.residual import zero_
 
 FOLD = 2
@@ -32,6 +33,9 @@ ERROR = 6e-4
 DRIFT, DOUBT = 0.1, 0.3
 # Of the new frame's own error, the part that a difference to it may come from. Pixels a side over which it is taken.
 EXCUSED, AROUND = 0.5, 5
+# What a frame is given at first of what branches hold. The frames behind it it was predicted from, and knows; those
+# ahead tell it news. What fits the validation clips best, by least squares.
+BACKWARD, FORWARD = 1.0, 0.2
 # Light is compared over three cells of 8 folded pixels, 16 of the frame.
 CELL = 8
 
@@ -111,19 +115,7 @@ class RecallingBranch(SecondOrderPropagation):
         ``given[t]``: the folded maps of frame t in the branch's direction, its own first; ``flows[t]``: the flow
         ``[B, 2, H, W]`` in pixels from frame t + 1 to frame t; ``errors`` ``[B, T]``: ``coding_error`` of each frame.
         """
-        made: list[Tensor] = []
-        for t, features in enumerate(given):
-            own, error = features[0].float(), errors[:, t, None, None, None]
-            if t == 0:
-                held = recalled = own
-                variance = error.expand(-1, 1, *own.shape[-2:])
-            else:
-                recalled = self.recalled(own, made, flows[:t])
-                variance = warp(variance, shrunk_flow(flows[t - 1], FOLD))
-                with devices.full_precision(own.device):
-                    held, variance = self.keep(own, recalled, variance, error)
-            made.append(held + self.refine(torch.cat((*features, recalled), dim=1)).float())
-        return made
+        return _filtered(self, given, flows, errors)
 
     def recalled(self, own: Tensor, made: list[Tensor], flows: list[Tensor]) -> Tensor:
         """What the frames before tell of this one, in its light: ``[B, C, H/2, W/2]``, float32."""
@@ -136,3 +128,54 @@ class RecallingBranch(SecondOrderPropagation):
         pair, seen = torch.cat((one_before, two_before), dim=1), torch.cat((one_before, own, two_before), dim=1)
         recalled = one_before + self.align(pair, seen, still, still).float()
         return recalled + light(own - recalled, CELL)
+
+
+class FirstOrderRecallingBranch(FirstOrderPropagation):
+    """A branch of BasicVSR whose memory is a Kalman filter's, as ``RecallingBranch`` is one of BasicVSR++.
+
+    Flow alone brings the frame before. Settings are FirstOrderPropagation's, and ``gain`` is that of ``Keeping``.
+    """
+
+    def __init__(self, channels: int, given: int, blocks: int, *, gain: float) -> None:
+        super().__init__(channels, given, blocks)
+        self.keep = Keeping(gain)
+        zero_(self.refine[0])
+
+    def forward(self, given: Sequence[Tensor], flows: Sequence[Tensor | None], errors: Tensor) -> list[Tensor]:
+        """As ``RecallingBranch.forward``; ``given[t]``: the folded maps of frame t. A flow of None: nothing moves."""
+        return _filtered(self, [[own] for own in given], flows, errors)
+
+    def recalled(self, own: Tensor, made: list[Tensor], flows: Sequence[Tensor | None]) -> Tensor:
+        """What the frame before tells of this one, in its light: ``[B, C, H/2, W/2]``, float32."""
+        recalled = made[-1] if flows[-1] is None else warp_folded(made[-1], flows[-1])
+        return recalled + light(own - recalled, CELL)
+
+
+def _filtered(
+    branch: RecallingBranch | FirstOrderRecallingBranch,
+    given: Sequence[Sequence[Tensor]],
+    flows: Sequence[Tensor | None],
+    errors: Tensor,
+) -> list[Tensor]:
+    """What ``branch`` holds of each frame: what it recalls and the frame, as ``keep`` weighs them, refined."""
+    made: list[Tensor] = []
+    for t, features in enumerate(given):
+        own, error = features[0].float(), errors[:, t, None, None, None]
+        if t == 0:
+            held = recalled = own
+            variance = error.expand(-1, 1, *own.shape[-2:])
+        else:
+            recalled, flow = branch.recalled(own, made, flows[:t]), flows[t - 1]
+            variance = variance if flow is None else warp(variance, shrunk_flow(flow, FOLD))
+            with devices.full_precision(own.device):
+                held, variance = branch.keep(own, recalled, variance, error)
+        made.append(held + branch.refine(torch.cat((*features, recalled), dim=1)).float())
+    return made
+
+
+def beyond_own(gathered: Tensor, shares: Tensor) -> Tensor:
+    """What branches hold that the frame's own maps do not, in ``shares`` ``[branches]``.
+
+    ``gathered`` ``[B, T, 1 + branches, C, h, w]``: the own maps, then what each branch holds; ``[B, T, C, h, w]``.
+    """
+    return torch.einsum("btnchw,n->btchw", gathered[:, :, 1:] - gathered[:, :, :1], shares)

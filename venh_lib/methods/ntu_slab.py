@@ -13,13 +13,13 @@ from venh_lib import references
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.propagation import SecondOrderPropagation, neighbour_flows
 from venh_lib.blocks.published import renamed
-from venh_lib.blocks.recall import RecallingBranch
+from venh_lib.blocks.recall import BACKWARD, FORWARD, RecallingBranch, beyond_own
 from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv, zero_
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import CALM, EDVR_SLOWNESS, OFFSETS, SLOWER_SINGLE, WAIT, clip_recipe, smoke_recipe
-from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet
+from venh_lib.methods.on_brnet import CALM, smoke_recipe
+from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet, recalling_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # Features live at a quarter of the frame's height and width.
@@ -28,12 +28,8 @@ REDUCTION = 4
 BRANCHES = ("backward_1", "forward_1", "backward_2", "forward_2")
 # Channels behind the last pixel-shuffle, in the team's code the same for every width of the network.
 LAST_CHANNELS = 64
-# At `course`. Of the learning rate, the share of what starts as it should.
-SLOWNESS_OF_CORE = 0.2
-# At `course`. What a frame is given at first of what each branch holds: the frames behind it it was predicted from, and
-# knows; those ahead tell it news. Each is half of what fits the validation clips best, by least squares.
+# At `course`.
 CHANNELS = 32
-SHARES = {"backward": 0.5, "forward": 0.1}
 
 
 class GridPropagation(nn.Module):
@@ -93,11 +89,11 @@ class RecallingGrid(GridPropagation):
         branch = partial(RecallingBranch, gain=GAIN, second_order=second_order)
         super().__init__(channels, blocks, reconstruct, groups, branch=branch)
         zero_(self.reconstruct[0])
-        self.shares = nn.Parameter(torch.tensor([SHARES[name.split("_")[0]] for name in BRANCHES]))
+        # Two sweeps share what each direction holds.
+        self.shares = nn.Parameter(torch.tensor([BACKWARD / 2, FORWARD / 2] * 2))
 
     def fused(self, gathered: Tensor) -> Tensor:
-        held = gathered[:, :, 1:] - gathered[:, :, :1]
-        return torch.einsum("btnchw,n->btchw", held, self.shares) + super().fused(gathered).float()
+        return beyond_own(gathered, self.shares) + super().fused(gathered).float()
 
 
 class BasicVSRPlusPlus(nn.Module):
@@ -156,19 +152,6 @@ def course_core(**ablation: bool) -> RecallingGrid:
     return RecallingGrid(CHANNELS, blocks=2, reconstruct=2, groups=8, **ablation)
 
 
-def course_recipe(steps: int, **changes) -> Recipe:
-    """How the course's network learns: it starts better than BRNet, and a quick core would first unlearn that.
-
-    At the rate of other cores the validation gain fell from +1.22 dB to +1.10 in 400 steps. Only the few numbers of the
-    filters have that; the others have a fifth, and offsets less.
-    """
-    quick = ((name, 1.0, 0) for name in (".keep.", ".shares"))
-    slow = ((name, SLOWNESS_OF_CORE, 0) for name in ("enter.", "core.", "leave."))
-    offsets = (OFFSETS, EDVR_SLOWNESS * SLOWNESS_OF_CORE, round(WAIT * steps))
-    settings = {"warmup": 50, "rates": (SLOWER_SINGLE, offsets, *quick, *slow), "validate_every": 250}
-    return clip_recipe(steps, Charbonnier(), **(settings | changes))
-
-
 # Names in the published checkpoints (mmagic's, and BasicSR's mirror of it), and here.
 _RENAMES = (
     (r"^feat_extract\.", "extract."),
@@ -204,9 +187,9 @@ METHOD = Method(
     policy=references.centre_only,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier(), frames=3) for track in (1, 3)},
-        (1, "course"): course_recipe(500),
-        (3, "course"): course_recipe(400, start=(("", "ntu_slab", 1),)),
-        (1, "ablation"): course_recipe(250),
+        (1, "course"): recalling_recipe(500),
+        (3, "course"): recalling_recipe(400, start=(("", "ntu_slab", 1),)),
+        (1, "ablation"): recalling_recipe(250),
         **{
             # §4.2: Charbonnier, 256×256 crops, flips and turns. Adam at 1e-4 with a cosine, SpyNet at a quarter of the
             # rate and frozen for 5,000 steps, 30 frames, batches of 8 and 300,000 steps are those of the public code.

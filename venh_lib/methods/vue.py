@@ -10,6 +10,7 @@ them: ``ensemble`` of ``passes.Inference`` stays at 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence as SequenceOf
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +18,15 @@ from torch import Tensor, nn
 from venh_lib import references
 from venh_lib.blocks.basicvsr import BasicVSR, BidirectionalPropagation
 from venh_lib.blocks.dis import DenseInverseSearch
+from venh_lib.blocks.propagation import FirstOrderPropagation
+from venh_lib.blocks.recall import BACKWARD, FORWARD, FirstOrderRecallingBranch, beyond_own
+from venh_lib.blocks.residual import rectified, zero_
 from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
-from venh_lib.methods.on_brnet import FROZEN, REMEMBERED, SLOWER_SINGLE, RecurrentOnBRNet, clip_recipe
+from venh_lib.methods.on_brnet import FROZEN, REMEMBERED, SINGLE, SLOWER_SINGLE, RecurrentOnBRNet, clip_recipe
+from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet, recalling_recipe
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
 # Channels and blocks a branch of several models.
@@ -124,14 +129,67 @@ def build_four(preset: str) -> nn.Module:
     """The method of Track 3 at ``preset``; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return AveragedModels(FOUR)
-    return RecurrentOnBRNet(*map(course_core, COURSE_FOUR), channels=CHANNELS)
+    return AveragedRecalling(COURSE_FOUR)
 
 
 def course_core(blocks: int, **ablation: bool) -> BidirectionalPropagation:
     """BasicVSR's propagation at `course`; ``ablation`` goes to BidirectionalPropagation."""
-    core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks, own_first=True, **ablation)
+    branch = partial(FirstOrderPropagation, own_first=True)
+    core = BidirectionalPropagation(CHANNELS, CHANNELS, blocks, branch=branch, **ablation)
     core.start_as_memory_()
     return core
+
+
+class RecallingPropagation(BidirectionalPropagation):
+    """The propagation of Track 3's models at `course`: each branch starts as a Kalman filter along the motion.
+
+    What comes out is what each branch holds that the frame's own maps do not, by ``shares``, and the fusion, silent at
+    first.
+    """
+
+    def __init__(self, channels: int, blocks: int) -> None:
+        super().__init__(channels, channels, blocks, branch=partial(FirstOrderRecallingBranch, gain=GAIN))
+        zero_(self.fuse)
+        self.shares = nn.Parameter(torch.tensor([BACKWARD, FORWARD]))
+
+    def forward(
+        self, maps: Tensor, to_previous: SequenceOf[Tensor], to_next: SequenceOf[Tensor], errors: Tensor
+    ) -> Tensor:
+        """As RecallingBRNet asks: folded maps ``[B, T, C, H/2, W/2]`` to the same shape."""
+        gathered = self.gathered(maps, to_previous, to_next, errors)
+        made = torch.stack([torch.stack(own, dim=1) for own in (maps.unbind(dim=1), *gathered)], dim=2)
+        fused = rectified(self.fuse(made[:, :, 1:].flatten(2, 3).flatten(0, 1)))
+        return beyond_own(made, self.shares) + fused.float().unflatten(0, maps.shape[:2])
+
+
+class AveragedRecalling(nn.Module):
+    """The mean of RecallingBRNets of several depths, all of Track 3 at `course` (Figure 3b); QPs as there.
+
+    The models learn side by side, each from its own output, and share the flow.
+    """
+
+    reads_qps = True
+
+    def __init__(self, depths: SequenceOf[int]) -> None:
+        super().__init__()
+        cores = (RecallingPropagation(CHANNELS, blocks) for blocks in depths)
+        self.models = nn.ModuleList(RecallingBRNet(core, CHANNELS) for core in cores)
+
+    def forward(self, clip: Tensor, qps: Tensor | None = None) -> Tensor:
+        flows = self.models[0].flows(clip)
+        return sum(model(clip, qps, flows) for model in self.models) / len(self.models)
+
+    def residual(self, clip: Tensor, qps: Tensor | None = None) -> Tensor:
+        """What the output differs by from the clip, of its shape, float32."""
+        return self(clip, qps).float() - clip
+
+    def training_loss(
+        self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Mean of the models' own losses: no model's gradient depends on another one."""
+        flows = self.models[0].flows(samples["lq"])
+        outputs = (model(samples["lq"], samples["qps"], flows) for model in self.models)
+        return sum(loss(output.float(), samples["gt"]) for output in outputs) / len(self.models)
 
 
 def gain_of_one_copy(
@@ -187,13 +245,19 @@ _DEPARTURES = (
     "Loss and settings of the paper recipes are those of BasicVSR's public code (Charbonnier, Adam at 2e-4, flow at an "
     "eighth of it and frozen for 5,000 steps, 15 frames, batches of 8, cosine); crops of 128×128 are ours, theirs are "
     "64×64 before enlargement. Vimeo-90K, which Table 4 names, is left out: it would have to be compressed first.",
-    "Course preset: the models of a stage, of 32 channels and two to five blocks a branch, stand inside one BRNet "
-    "and share one flow: BRNet's trained head makes each frame's features at half the frame's size, what a model "
+)
+
+_INSIDE_BRNET = (
+    "Course preset: the models of the first stage, of 32 channels and three and five blocks a branch, stand inside one "
+    "BRNet and share one flow: BRNet's trained head makes each frame's features at half the frame's size, what a model "
     "gathers joins them, and BRNet's trained body and tail make its picture. Flow is OpenCV's dense inverse search, "
     "which does not learn. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a BasicVSR at "
     "half size.",
     REMEMBERED + " So it is in the models that stand inside BRNet, not in the second stage.",
 )
+
+_MODELS = tuple(f"models.{number}." for number in range(len(COURSE_FOUR)))
+_MODELS_FROZEN = tuple(f"{model}{mean}" for model in _MODELS for mean in FROZEN)
 
 # At full size mmagic's code warns below this. At `course` the second stage's flow sees half of it.
 LEAST_SIZE = 64
@@ -225,6 +289,7 @@ METHOD = Method(
     },
     departures=(
         *_DEPARTURES,
+        *_INSIDE_BRNET,
         "Second stage: it learns from the plain mean of the first stage's models and meets their self-ensembled mean "
         "afterwards. It is not self-ensembled itself: the text names self-ensembles for stage 1 alone. Table 4 allows "
         "the other reading: 34 s a frame against 50 s for the four models of Track 3 is, by runs of networks, nearer "
@@ -248,7 +313,7 @@ FIRST = Method(
         (1, "course"): clip_recipe(1_000, Charbonnier(), rates=(SLOWER_SINGLE,)),
         (1, "paper"): _paper(_FLOWS[:2]),
     },
-    departures=_DEPARTURES,
+    departures=(*_DEPARTURES, *_INSIDE_BRNET),
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
 )
@@ -263,11 +328,25 @@ METHOD_TRACK_3 = Method(
     build=build_four,
     policy=references.centre_only,
     recipes={
-        (3, "smoke"): _smoke(),
-        (3, "course"): clip_recipe(1_000, Charbonnier(), rates=(SLOWER_SINGLE,)),
+        (3, "smoke"): _smoke(frozen=_MODELS_FROZEN),
+        (3, "course"): recalling_recipe(
+            400,
+            within=".",
+            offsets=False,
+            start=tuple((f"{model}{SINGLE}", "ivp_tencent", 1) for model in _MODELS),
+            frozen=_MODELS_FROZEN,
+        ),
         (3, "paper"): _paper(_FLOWS),
     },
-    departures=_DEPARTURES,
+    departures=(
+        *_DEPARTURES,
+        "Course preset: each model, of 32 channels and two to five blocks a branch, stands before a trained BRNet of "
+        "its own: eight maps of each frame, folded to half its size, pass through the model, what it gathers is added "
+        "to the frame, and BRNet enhances that. The models share one flow. Self-ensembles are left to `venh enhance "
+        "--ensemble 8`.",
+        FULL_SIZE,
+        TOLD,
+    ),
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
 )
