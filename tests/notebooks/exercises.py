@@ -294,6 +294,56 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ('reason = "to save time"', 'reason = "so that the mask has fewer weights"', 'reason = "none"'),
         ),
     },
+    "31_ntu_slab": {
+        "Exercise 1": Exercise(
+            ("share = 0.2", "share = 1 / (1 + 2 ** ((46 - 40) / 3))"),
+            ("share = 0.8", "share = 1 / 3", "share = 0.5", "share = 0.25", "share = 0.9"),
+        ),
+        "Exercise 2": Exercise(
+            ("pixels = ((0, 2), (1,))", "pixels = [[0, 2], [1]]"),
+            (
+                "pixels = ((0, 1), (1,))",
+                "pixels = ((1,), (1,))",
+                "pixels = ((0, 2), (0, 1))",
+                "pixels = ((1,), (0, 2))",
+                "pixels = (0, 2)",
+            ),
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def keep(own, recalled, variance, qp):\n"
+                "    before, error = variance + 0.1, 2 ** ((qp - 40) / 3)\n"
+                "    share = before / (before + error)\n"
+                "    return recalled + share * (own - recalled), (1 - share) * before",
+                "def keep(own, recalled, variance, qp):\n"
+                "    sure, told = 1 / (variance + 0.1), 2 ** ((40 - qp) / 3)\n"
+                "    return (sure * recalled + told * own) / (sure + told), 1 / (sure + told)",
+            ),
+            (
+                "def keep(own, recalled, variance, qp):\n"
+                "    before, error = variance, 2 ** ((qp - 40) / 3)\n"
+                "    share = before / (before + error)\n"
+                "    return recalled + share * (own - recalled), (1 - share) * before",
+                "def keep(own, recalled, variance, qp):\n"
+                "    before, error = variance + 0.1, 2 ** ((qp - 40) / 6)\n"
+                "    share = before / (before + error)\n"
+                "    return recalled + share * (own - recalled), (1 - share) * before",
+                "def keep(own, recalled, variance, qp):\n"
+                "    before, error = variance + 0.1, 2 ** ((qp - 40) / 3)\n"
+                "    share = error / (before + error)\n"
+                "    return recalled + share * (own - recalled), (1 - share) * before",
+                "def keep(own, recalled, variance, qp):\n"
+                "    before, error = variance + 0.1, 2 ** ((qp - 40) / 3)\n"
+                "    share = before / (before + error)\n"
+                "    return recalled + share * (own - recalled), before",
+                "def keep(own, recalled, variance, qp):\n    return own, variance",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "it was predicted from the one behind"',),
+            ('reason = "the flow forwards is better"', 'reason = "the one behind is forgotten"'),
+        ),
+    },
     "32_vue": {
         "Exercise 1": Exercise(
             ("others = (40, 0)", "others = [40, 0]"),
