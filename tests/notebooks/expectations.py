@@ -344,6 +344,10 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "share_at_peaks": (0.44, 0.46),
         "held_over_frame_at_coarse": (0.12, 0.14),
         "held_over_frame_at_peaks": (0.44, 0.46),
+        # The text says: far less than the law, and by several times from clip to clip.
+        "most_error_ratio": (1.5, 2.5),
+        "least_ratio_by_law": (5.0, 5.1),
+        "errors_apart": (5.0, 12.0),
         "future_gains": (0.4, 0.6),
         "past_gains": (0.0, 0.15),
         "future_gains_at_peaks": (0.0, 0.15),

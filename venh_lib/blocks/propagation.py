@@ -103,13 +103,7 @@ class SecondOrderPropagation(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: int,
-        given: int,
-        blocks: int,
-        groups: int = 16,
-        *,
-        second_order: bool = True,
+        self, channels: int, given: int, blocks: int, groups: int = 16, *, second_order: bool = True
     ) -> None:
         super().__init__()
         self.align = FlowGuidedAlignment(channels, groups)
@@ -123,12 +117,8 @@ class SecondOrderPropagation(nn.Module):
         the flow ``[B, 2, H, W]`` in pixels from frame t + 1 to frame t.
         """
         made: list[Tensor] = []
-        nothing = torch.zeros_like(given[0][0])
         for t, features in enumerate(given):
-            if t == 0:
-                aligned = nothing
-            else:
-                aligned = self._aligned(features[0], made, flows[:t])
+            aligned = self._aligned(features[0], made, flows[:t]) if t else torch.zeros_like(features[0])
             made.append(aligned + self.refine(torch.cat((*features, aligned), dim=1)))
         return made
 

@@ -23,10 +23,10 @@ from venh_lib.blocks.residual import zero_
 FOLD = 2
 # The first maps of a frame are its picture: red, green and blue.
 PICTURE = 3 * FOLD**2
-# What a frame errs by is counted in that of a frame coded at this QP; the error's square grows as the quantiser's step
-# does, and that doubles every six QPs.
+# What a frame errs by is counted in that of a frame coded at this QP.
 QP = 40
-# Mean squared error of a frame of that QP, of values in 0–1: about 32 dB. Measured on the validation clips.
+# That error, squared, of values in 0–1: about what frames of QP 45 of the livelier validation clips err by, over their
+# ``coding_error``. Those of the smoothest err by a tenth of it (notebook 31).
 ERROR = 6e-4
 # How sure a memory starts to be: what it errs by more after each frame, for what moves and changes, and of what it
 # differs from the new frame by, the part that is held against it. Both are learned.
@@ -56,7 +56,13 @@ def warp_folded(maps: Tensor, flow: Tensor) -> Tensor:
 
 
 def coding_error(qps: Tensor) -> Tensor:
-    """What frames coded at ``qps`` are expected to err by, squared, in units of ERROR: of the shape of ``qps``."""
+    """What frames coded at ``qps`` are taken to err by, squared, in units of ERROR: of the shape of ``qps``.
+
+    A quantiser's law: its error is as large as its step, which doubles every six QPs. Frames keep to it but loosely,
+    since much of them is copied from others: from QP 38 to 45, where the law says five times, the square of what they
+    err by hardly more than doubles on any validation clip (notebook 31). It serves as the weight that the filter gives
+    to frames.
+    """
     return torch.exp2((qps.float() - QP) / 3)
 
 
@@ -64,9 +70,9 @@ class Keeping(nn.Module):
     """How much of a memory outlives the next frame: the gain of a Kalman filter, place by place.
 
     Kalman, Journal of Basic Engineering 82, 1960, with a scalar at each place. The memory has a variance, the new frame
-    the one that its QP says; of the two goes on what is most likely, each weighted by the other's variance. The memory
-    grows older by ``drift`` with each frame, and where it differs from the frame by more than coding explains, by
-    ``doubt`` of that: what was covered, came in or was brought to the wrong place is forgotten.
+    the one that ``coding_error`` says; of the two goes on what is most likely, each weighted by the other's variance.
+    The memory grows older by ``drift`` with each frame, and where it differs from the frame by more than coding
+    explains, by ``doubt`` of that: what was covered, came in or was brought to the wrong place is forgotten.
     """
 
     def __init__(self, gain: float) -> None:

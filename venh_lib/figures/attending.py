@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogFormatter, NullLocator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -166,6 +166,10 @@ def curves(
     for (name, value), dashes in zip((marks or {}).items(), cycle(("--", ":", "-.")), strict=False):
         place.axhline(value, color=style.BLACK, linestyle=dashes, linewidth=1, label=name)
     place.set(xlabel=xlabel, ylabel=ylabel, **{f"{axis}scale": "log" for axis in logarithmic})
+    if "y" in logarithmic:
+        # Plain numbers: within two decades powers of ten with factors are hard to read.
+        place.yaxis.set_major_formatter("{x:g}")
+        place.yaxis.set_minor_formatter(LogFormatter())
     if len(ticks):
         place.set_xticks(ticks, [f"{value:g}" for value in ticks])
         place.xaxis.set_minor_locator(NullLocator())
