@@ -131,14 +131,13 @@ def _renew_readme() -> None:
 
 
 def _show_track_table(measured: Path | None) -> None:
-    """The Track 1 leaderboard: ``measured`` if this run was to write that file and did, else as recorded."""
+    """The Track 1 leaderboard as recorded, and what this run ``measured`` of it, if it was to and did."""
     from venh_lib import results
 
-    path, origin = results.recorded(1), "as recorded with the course"
-    if measured and measured.exists():
-        path, origin = measured, "measured by this run"
-    if path.exists():
-        click.echo(f"\nTrack 1, RGB PSNR, {origin}\n{results.plain_table(results.read_rows(path))}")
+    tables = {"as recorded with the course": results.recorded(1), "measured by this run": measured}
+    for origin, path in tables.items():
+        if path and path.exists():
+            click.echo(f"\nTrack 1, RGB PSNR, {origin}\n{results.plain_table(results.read_rows(path))}")
 
 
 @cli.command(short_help="Train a method, or go on with a training.")

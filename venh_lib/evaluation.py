@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence as SequenceOf
+from collections.abc import Iterable, Iterator, Sequence as SequenceOf
 from contextlib import closing
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas
@@ -28,6 +29,7 @@ from venh_lib.validation import validation_gains
 from venh_lib.video import Frames
 
 COLUMNS = (*results.COLUMNS, "category", "pqf_gain_db", "non_pqf_gain_db")
+T = TypeVar("T")
 
 
 def _rgb(frames: Frames, raw: Frames, count: int) -> Iterator[np.ndarray]:
@@ -228,6 +230,13 @@ def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
     enough = len(both) > 1
     board.attrs["rank_correlation"] = board["rank"].corr(board["report_rank"]) if enough else math.nan
     return board
+
+
+def spread_out(items: Iterable[T], count: int | None) -> list[T]:
+    """``count`` of the items, evenly over the list with the first and the last among them; None: all of them."""
+    items = list(items)
+    places = np.linspace(0, len(items) - 1, min(count or len(items), len(items)))
+    return [items[place] for place in places.round().astype(int)]
 
 
 def to_records(table: pandas.DataFrame) -> list[dict]:

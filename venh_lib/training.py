@@ -161,8 +161,11 @@ class Training:
             desc=f"{self.method.slug} track {self.track}",
             disable=not show,
         )
-        started = time.perf_counter()
         with bar:
+            if self.recipe.start and self.progress.step == 0:
+                # What it starts from may be worth more than what it learns.
+                self._validate(bar)
+            started = time.perf_counter()
             for samples in loader if self.progress.step < steps else ():
                 loss = self.step(samples)
                 self.progress.step += 1

@@ -247,6 +247,12 @@ def test_a_teams_second_method_stands_beside_the_teams_gain():
     assert math.isnan(board.loc["mine", "report_gain_db"])
 
 
+@pytest.mark.parametrize("count, chosen", [(None, "abcdefg"), (1, "a"), (3, "adg"), (7, "abcdefg"), (9, "abcdefg")])
+def test_some_of_a_list_are_spread_over_it(count, chosen):
+    assert evaluation.spread_out("abcdefg", count) == list(chosen)
+    assert evaluation.spread_out([], count) == []
+
+
 def test_records_are_plain_json():
     records = evaluation.to_records(rows_of(arcnn=(0.1, 0.2)))
     assert list(records[0]) == list(results.COLUMNS) and records[0]["ms_ssim_out"] is None

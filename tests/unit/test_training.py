@@ -115,6 +115,17 @@ def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
     assert [row["step"] for row in rows if "gain_db" in row] == [6, 12]
 
 
+def test_what_a_training_starts_from_is_validated_too(tmp_path, clips, monkeypatch):
+    """Weights that only lose from there are kept as they were."""
+    start = training(methods.get("arcnn"), tmp_path / "start", clips).run()
+    monkeypatch.setattr(checkpoints, "shipped", lambda *_: start)
+    recipe = replace(RECIPE, start=(("", "arcnn"),), learning_rate=1.0, warmup=0)
+    record = checkpoints.provenance(training(methods.get("arcnn"), tmp_path / "own", clips, recipe).run())
+    assert record["step"] == 0
+    rows = [json.loads(line) for line in (tmp_path / "own/log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "gain_db" in row] == [0, 6, 12]
+
+
 def test_clips_beyond_the_bound_of_the_cache_are_refused_before_anything_runs(tmp_path, clips, monkeypatch):
     monkeypatch.setenv("VENH_CACHE_GIB", "0.001")
     with pytest.raises(SettingError, match="VENH_CACHE_GIB"):

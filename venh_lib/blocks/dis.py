@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import torch
@@ -37,7 +40,9 @@ class DenseInverseSearch(nn.Module):
     def forward(self, frame: Tensor, other: Tensor) -> Tensor:
         if frame.is_meta:  # shapes alone, where nothing is computed
             return torch.empty_like(frame[:, :2], dtype=torch.float32)
-        flows = [dense_flow(before, after) for before, after in zip(_luma(frame), _luma(other), strict=True)]
+        # Each search keeps one core busy for most of its time, and lets go of Python while it runs.
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            flows = list(pool.map(dense_flow, _luma(frame), _luma(other)))
         height, width = frame.shape[-2:]
         flow = torch.from_numpy(np.stack(flows)[:, :height, :width]).permute(0, 3, 1, 2).to(frame.device)
         before, after = (_difference(frame, seen) for seen in (other, warp(other, flow)))

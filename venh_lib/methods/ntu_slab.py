@@ -187,7 +187,7 @@ METHOD = Method(
     policy=references.centre_only,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier(), frames=3) for track in (1, 3)},
-        (1, "course"): recalling_recipe(500),
+        (1, "course"): recalling_recipe(800),
         (3, "course"): recalling_recipe(400, start=(("", "ntu_slab", 1),)),
         (1, "ablation"): recalling_recipe(250),
         **{
