@@ -23,7 +23,7 @@ from venh_lib.recipes import Recipe
 # The first maps of a frame are its picture times this: they vary by about one.
 GAIN = 4.0
 # Of the learning rate, the share of what starts as it should.
-SLOW_CORE = 0.2
+SLOW_CORE = 0.02
 # The same of the filters' few numbers: training clips would have them recall less than real ones reward.
 HELD = 0.02
 # As ``neighbour_flows`` gives them.
