@@ -22,10 +22,8 @@ from venh_lib.recipes import Recipe
 
 # The first maps of a frame are its picture times this: they vary by about one.
 GAIN = 4.0
-# Of the learning rate, the share of what starts as it should.
-SLOW_CORE = 0.02
-# The same of the filters' few numbers: training clips would have them recall less than real ones reward.
-HELD = 0.02
+# Of the learning rate, the share of the filters' few numbers, which start as they should, and of what surrounds them.
+HELD, SLOW_CORE = 0.02, 0.2
 # As ``neighbour_flows`` gives them.
 Flows = tuple[list[Tensor], list[Tensor]]
 # Among the departures of every method that recalls.
@@ -97,18 +95,20 @@ def entrance(channels: int) -> nn.Conv2d:
     return enter
 
 
-def recalling_recipe(steps: int, *, within: str = "", offsets: bool = True, **changes) -> Recipe:
-    """How networks that recall learn at `course`: they start better than BRNet, and a quick core would unlearn that.
+def recalling_recipe(
+    steps: int, *, core: float = SLOW_CORE, within: str = "", offsets: bool = True, **changes
+) -> Recipe:
+    """How networks that recall learn at `course`: they start better than BRNet, and quick learning would unlearn that.
 
-    At the rate of other cores the validation gain of BasicVSR++ fell from +1.22 dB to +1.10 in 400 steps; at a fifth,
-    in crops of 96×96, it was +1.19 after 250 and after 500 steps. Crops so small know less of each other than whole
-    frames do, since much of what moves leaves them, and photos that move less than film: so crops are large, and more
-    of them from the film. ``offsets``, where there are any, have less than a fifth. ``within``: what stands in front of
-    the parts' names. ``changes`` replace settings by name.
+    Training clips have filters recall less than real ones reward, small crops of them least of all, since much of what
+    moves leaves a crop, and photos that move less than film. So the filters keep to their start, crops are large and
+    most come from the film. BRNet learns from what the filters hold, and the cores at a share ``core`` of its rate,
+    their ``offsets``, where there are any, at a part of that. ``within``: what stands in front of the parts' names.
+    ``changes`` replace settings by name.
     """
     held = ((name, HELD, 0) for name in (".keep.", ".shares"))
-    slow = ((within + name, SLOW_CORE, 0) for name in ("enter.", "core.", "leave."))
-    slower = ((OFFSETS, EDVR_SLOWNESS * SLOW_CORE, round(WAIT * steps)),) if offsets else ()
+    slow = ((within + name, core, 0) for name in ("enter.", "core.", "leave."))
+    slower = ((OFFSETS, EDVR_SLOWNESS * core, round(WAIT * steps)),) if offsets else ()
     single, *own = SLOW_SINGLE
     rates = ((within + single, *own), *slower, *held, *slow)
     settings = {"warmup": 50, "rates": rates, "crop": 192, "film": 0.6, "validate_every": 200}
