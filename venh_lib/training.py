@@ -256,7 +256,9 @@ class Training:
     def provenance(self, gains: dict[str, float]) -> dict[str, Any]:
         """How these weights were made: enough to make them again and to know when that is not possible."""
         usual = self.method.recipes.get((self.track, self.scale))
-        steps = f" --steps {self.recipe.steps}" if usual and usual.steps != self.recipe.steps else ""
+        command = f"venh train {self.method.slug} --track {self.track} --scale {self.scale} --seed {self.seed}"
+        if usual and usual.steps != self.recipe.steps:
+            command += f" --steps {self.recipe.steps}"
         return {
             "method": self.method.slug,
             "preset": self.recipe.preset,
@@ -272,7 +274,7 @@ class Training:
             "seconds": round(self.progress.seconds, 1),
             "machine": origin.machine(self.accelerator.device),
             "processes": self.accelerator.num_processes,
-            "command": f"venh train {self.method.slug} --track {self.track} --scale {self.scale} --seed {self.seed}{steps}",
+            "command": command,
         }
 
     def _log(self, row: dict[str, Any]) -> None:

@@ -105,7 +105,7 @@ def test_a_training_leaves_a_checkpoint_a_state_and_a_log(tmp_path, clips):
     record = checkpoints.provenance(path)
     assert record["method"] == "ivp_tencent" and record["steps"] == 12 and record["step"] in (6, 12)
     assert record["validation_gain_db"].keys() == {clips[0].name}
-    assert "venh train ivp_tencent --track 1" in record["command"]
+    assert record["command"] == "venh train ivp_tencent --track 1 --scale smoke --seed 0 --steps 12"
     network = checkpoints.load(path, methods.get("ivp_tencent"))
     # In the precision of the training: bf16 on processors that have it.
     precision = devices.resolve_precision(CPU)

@@ -187,8 +187,8 @@ METHOD = Method(
     policy=references.centre_only,
     recipes={
         **{(track, "smoke"): smoke_recipe(Charbonnier(), frames=3) for track in (1, 3)},
-        # Validation gain of BasicVSR++: +1.225 dB before training; after 450 steps +1.236 with the core at a fifth of the
-        # rate, +1.274 at a fiftieth (one seed each).
+        # Validation gain before training: +1.225 dB; after 450 steps +1.236 with the core at a fifth of the rate,
+        # +1.274 at a fiftieth (one seed each).
         (1, "course"): recalling_recipe(450, core=0.02),
         (3, "course"): recalling_recipe(400, start=(("", "ntu_slab", 1),)),
         (1, "ablation"): recalling_recipe(250),
