@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -74,8 +75,22 @@ def current_precision(device: torch.device) -> torch.dtype:
 
 
 def autocast(device: torch.device, precision: str = "auto") -> contextlib.AbstractContextManager:
-    """Mixed precision on ``device``: convolutions in ``precision``, parameters and losses stay fp32."""
+    """Mixed precision on ``device``: convolutions in ``precision``, parameters and losses stay fp32.
+
+    "fp32" is float32 in full: cuDNN would round the factors of its convolutions to 10 bits (TF32), which costs up to
+    0.0006 dB of a clip's gain (measured on an H200); without that the gains are those of the CPU to 0.00001 dB.
+    """
     precision = resolve_precision(device, precision)
     if precision == "fp32":
-        return contextlib.nullcontext()
+        return _without_tf32() if device.type == "cuda" else contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)
+
+
+@contextlib.contextmanager
+def _without_tf32() -> Iterator[None]:
+    allowed = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = allowed
