@@ -368,19 +368,18 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "qps_worth_idle": (-0.01, 0.02),
         "gain_of_brnet_moving": (0.35, 0.47),
         "gain_of_untrained_moving": (0.7, 0.9),
-        # The text says that the past's shares fell to nearly nothing.
-        # Of the rows as recorded. The text says: most on some clip, next to nothing on another.
-        "recorded_over_brnet": (0.117, 0.119),
-        "recorded_over_best_window": (-0.034, -0.031),
-        "most_recorded_over_brnet": (0.274, 0.275),
-        "least_recorded_over_brnet": (0.0275, 0.0285),
+        # Of the rows as recorded. The text says: most on some clip, less than nothing on another.
+        "recorded_over_brnet": (0.1225, 0.1235),
+        "recorded_over_best_window": (-0.028, -0.027),
+        "most_recorded_over_brnet": (0.376, 0.377),
+        "least_recorded_over_brnet": (-0.038, -0.037),
         "best_phase_untrained": 3,
         "best_phase_trained": 3,
-        # The text says that the future's fell somewhat, and ageing and doubt hardly moved; they began at 0.1 and 0.3.
-        "trained_share_backward": (0.3, 0.45),
-        "trained_drift": (0.09, 0.13),
-        "trained_doubt": (0.27, 0.35),
-        "trained_share_forward": (-0.03, 0.05),
+        # The text says that they hardly moved; they began at half of 1 and of 0.2, at 0.1 and 0.3.
+        "trained_share_backward": (0.49, 0.505),
+        "trained_share_forward": (0.093, 0.102),
+        "trained_drift": (0.097, 0.103),
+        "trained_doubt": (0.295, 0.305),
         # The text says: next to nothing is missed, a few hundredths at most.
         "lost_without_alignment": (0.0, 0.01),
         "lost_without_second": (0.0, 0.01),
@@ -391,9 +390,9 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "largest_residue": (0.05, 1.0),
         "masks_from_half": (0.0, 0.02),
         # The text says that it is hardly heard, and not missed.
-        "heard_3_later_trained": (0.0, 0.04),
+        "heard_3_later_trained": (0.04, 0.07),
         "lost_after_seam": (-0.01, 0.015),
-        "most_lost_after_seam": (-0.01, 0.03),
+        "most_lost_after_seam": (-0.01, 0.05),
         "lost_with_overlap": (-0.01, 0.02),
     },
     "32_vue": {
@@ -1270,19 +1269,18 @@ RELATIONS: dict[str, list[Relation]] = {
             ),
         ),
         (
-            "training takes most of the cost away, and leaves the gain",
+            "training adds where walks arrive, takes a part of the cost away elsewhere, costs where all is still",
             lambda f: (
-                f["gain_of_brnet_lost"] - f["gain_of_trained_lost"]
-                < 0.5 * (f["gain_of_brnet_lost"] - f["gain_of_untrained_lost"])
-                and f["gain_of_trained_moving"] > f["gain_of_untrained_moving"] - 0.08
+                f["gain_of_trained_moving"] > f["gain_of_untrained_moving"] + 0.03
+                and f["gain_of_untrained_lost"] + 0.15 < f["gain_of_trained_lost"] < f["gain_of_brnet_lost"] - 0.2
+                and f["gain_of_trained_idle"] < f["gain_of_untrained_idle"]
             ),
         ),
         (
-            "most of what was regained is in the twelve numbers, and BRNet adds a little",
+            "most of what was regained is BRNet's",
             lambda f: (
-                f["gain_of_twelve_lost"] - f["gain_of_untrained_lost"]
-                > 0.5 * (f["gain_of_trained_lost"] - f["gain_of_untrained_lost"])
-                and f["gain_and_brnet_lost"] > f["gain_of_twelve_lost"]
+                f["gain_and_brnet_lost"] - f["gain_of_twelve_lost"]
+                > 0.6 * (f["gain_of_trained_lost"] - f["gain_of_untrained_lost"])
             ),
         ),
         (
@@ -1309,10 +1307,11 @@ RELATIONS: dict[str, list[Relation]] = {
             ),
         ),
         (
-            "training cuts the past off, and leaves the future",
+            "the past is heard less, and training leaves both as they were",
             lambda f: (
-                f["heard_3_later_trained"] < 0.5 * f["heard_3_later_untrained"]
-                and f["heard_3_earlier_trained"] > 0.6 * f["heard_3_earlier_untrained"]
+                abs(f["heard_3_earlier_trained"] - f["heard_3_earlier_untrained"]) < 0.02
+                and abs(f["heard_3_later_trained"] - f["heard_3_later_untrained"]) < 0.02
+                and f["heard_3_later_trained"] < 0.4 * f["heard_3_earlier_trained"]
             ),
         ),
         (

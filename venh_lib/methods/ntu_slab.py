@@ -229,9 +229,10 @@ METHOD = Method(
         "they are aligned, where the team's alignment reads at the flow's end.",
         FULL_SIZE,
         TOLD,
-        "Course recipe: warm-up and a cosine, nine frames of 96×96 from places that lost much, moving average of the "
-        "weights, clipped gradients, colour augmentation. On the validation clips the network gains a little less at "
-        "its end than at its beginning: the training clips' frames tell less of each other than those do.",
+        "Course recipe: warm-up and a cosine, nine frames of 192×192 from places that lost much, moving average of the "
+        "weights, clipped gradients, colour augmentation. The filters and the core learn at a fiftieth of the rate, "
+        "BRNet at three tenths: what the filters start with is worth more on the validation clips than what they and "
+        "the core learn from training clips.",
         CALM,
         "Track 2, with perceptual and adversarial losses, is not here yet.",
     ),
