@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence as SequenceOf
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
@@ -169,7 +170,7 @@ def _compressed_pair(
     name: str, split: str, category: str, raw: Callable[[], Path], track: int, seed: int | None
 ) -> Sequence:
     """``_pair`` with its compressed side made as ``track`` asks."""
-    # Two may be made at once: neither may remove what the other is about to read.
+    # Several may be made at once: none may remove what another is about to read.
     with cache.in_use():
         path = raw()
         info = probe(path)
@@ -219,7 +220,7 @@ def sample_set(split: str, track: int = 1, limit: int | None = None, *, progress
         return _compressed_pair(name, split, category, raw, track, seed)
 
     jobs = _training_jobs(280 if limit is None else limit) if split == "train" else _real_jobs(split)[:limit]
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         rows = pool.map(sequence, jobs)
         made = list(
             tqdm(rows, total=len(jobs), desc=f"{split} clips", unit="clip", disable=not progress or len(jobs) < 20)

@@ -467,6 +467,30 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "least_over_brnet": (0.0, 1.0),
         "rank_correlation_with_lead": (0.2, 1.0),
         "turned_differs_by": (0.001, 5.0),
+        # Recorded twins. The one without references learned nothing that helps, and is behind everywhere.
+        "best_step_no_references": 0,
+        "lead_no_references": (-0.2, -0.05),
+        "lead_no_references_when_chosen": (-0.5, -0.1),
+        "clips_led_no_references": 0,
+        "clips_led_no_references_when_chosen": 0,
+        # The text says that fusions at the scales gain nothing.
+        "lead_last_fusion_alone": (0.0, 0.03),
+        "lead_last_fusion_alone_when_chosen": (0.0, 0.03),
+        "clips_led_last_fusion_alone": (5, 8),
+        "clips_led_last_fusion_alone_when_chosen": 5,
+        # The flow costs on average, but no more evenly than a coin falls, and pays on most validation clips.
+        "lead_not_brought": (0.0, 0.06),
+        "lead_not_brought_when_chosen": (-0.3, -0.05),
+        "clips_led_not_brought": (5, 7),
+        "clips_led_not_brought_when_chosen": (0, 1),
+        # What goes with it on nine clips: not motion.
+        "rank_with_motion": (-0.5, 0.5),
+        "rank_with_share_moved": (-0.5, 0.5),
+        "rank_with_likeness": (0.4, 0.9),
+        "rank_with_what_is_added": (-0.95, -0.5),
+        "rank_with_what_is_added_on_all": (-0.95, -0.5),
+        "added_by_bringing": (-0.4, 0.0),
+        "added_by_bringing_when_chosen": (0.1, 0.6),
     },
     "34_mt_maxclear": {
         **OF_A_METHOD,
@@ -488,6 +512,37 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "added_at_peaks": (-0.1, 0.05),
         "gain": (0.55, 0.75),
         "least_gain": (0.3, 0.5),
+        # Recorded twins. The text says that the order by QP pays on every clip.
+        "lead_in_the_order_of_time": (-0.1, -0.015),
+        "lead_in_the_order_of_time_when_chosen": (-0.2, -0.03),
+        "clips_led_in_the_order_of_time": 0,
+        "clips_led_in_the_order_of_time_when_chosen": 0,
+        # That PCD behind a flow, and the losses on its offsets, do nothing.
+        "lead_brought_alone": (-0.01, 0.01),
+        "lead_brought_alone_when_chosen": (-0.01, 0.01),
+        "clips_led_brought_alone": (2, 7),
+        "clips_led_brought_alone_when_chosen": (1, 4),
+        "lead_no_offset_losses": (-0.005, 0.005),
+        "lead_no_offset_losses_when_chosen": (-0.005, 0.005),
+        "clips_led_no_offset_losses": (2, 7),
+        "clips_led_no_offset_losses_when_chosen": (1, 4),
+        # That the flow costs on average, but no more evenly than a coin falls, and pays on every validation clip.
+        "lead_no_alignment": (0.01, 0.08),
+        "lead_no_alignment_when_chosen": (-0.3, -0.05),
+        "clips_led_no_alignment": (5, 7),
+        "clips_led_no_alignment_when_chosen": 0,
+        "lead_not_brought": (0.01, 0.06),
+        "lead_not_brought_when_chosen": (-0.3, -0.05),
+        "clips_led_not_brought": (5, 7),
+        "clips_led_not_brought_when_chosen": 0,
+        # What goes with it on nine clips: not motion.
+        "rank_with_motion": (-0.5, 0.5),
+        "rank_with_share_moved": (-0.5, 0.5),
+        "rank_with_likeness": (0.5, 0.95),
+        "rank_with_what_is_added": (-0.95, -0.5),
+        "rank_with_what_is_added_on_all": (-0.98, -0.6),
+        "added_by_bringing": (-0.4, 0.0),
+        "added_by_bringing_when_chosen": (0.1, 0.6),
     },
     "37_gogoing": {
         **OF_A_METHOD,
@@ -1406,6 +1461,13 @@ RELATIONS: dict[str, list[Relation]] = {
         ),
         ("by true motion it has much", lambda f: f["new_in_before_by_raw_motion"] > f["new_in_before"] + 0.3),
         ("what the peak before holds was handed on", lambda f: f["gain_by_after"] > f["gain_by_before"] + 0.05),
+        (
+            "what bringing adds, and likeness, tell more than motion of who pays",
+            lambda f: (
+                min(-f["rank_with_what_is_added"], f["rank_with_likeness"])
+                > max(abs(f["rank_with_motion"]), abs(f["rank_with_share_moved"])) + 0.1
+            ),
+        ),
     ],
     "34_mt_maxclear": [
         *RELATIONS_OF_A_METHOD,
@@ -1425,6 +1487,20 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: f["added_with_a_later_peak"] > f["added_without_a_later_peak"] + 0.2,
         ),
         ("a frame before hardly counts", lambda f: abs(f["lost_without_earlier_peak"]) < 0.05),
+        (
+            "PCD does nothing without a flow either",
+            lambda f: all(
+                abs(f[f"lead_no_alignment{when}"] - f[f"lead_not_brought{when}"]) < 0.02
+                for when in ("", "_when_chosen")
+            ),
+        ),
+        (
+            "what bringing adds, and likeness, tell more than motion of who pays",
+            lambda f: (
+                min(-f["rank_with_what_is_added"], f["rank_with_likeness"])
+                > max(abs(f["rank_with_motion"]), abs(f["rank_with_share_moved"])) + 0.1
+            ),
+        ),
     ],
     "46_ivp_tencent": [
         *RELATIONS_OF_A_METHOD,
