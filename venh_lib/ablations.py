@@ -21,9 +21,17 @@ WHOLE = "as it is"
 COLUMNS = ("twin", "clip", "gain_db")
 
 
-def recorded(method: Method, track: int) -> Path:
-    """Where the course keeps the twins' gains on the test clips, as CSV; beside it how they were trained, as JSON."""
-    return settings.data_dir() / "results" / "ablations" / f"{method.slug}_track{track}.csv"
+def recorded(method: Method, track: int, seed: int = 0) -> Path:
+    """Where the twins' gains on the test clips are kept, as CSV; beside it how they were trained, as JSON.
+
+    Those of seed 0 come with the course.
+    """
+    other = f"_seed{seed}" if seed else ""
+    return settings.data_dir() / "results" / "ablations" / f"{method.slug}_track{track}{other}.csv"
+
+
+def _command(method: Method, track: int, seed: int) -> str:
+    return f"venh ablate {method.slug} --track {track}{f' --seed {seed}' if seed else ''}"
 
 
 def ablate(method: Method, track: int = 1, *, seed: int = 0, progress: bool = True) -> pandas.DataFrame:
@@ -41,26 +49,26 @@ def ablate(method: Method, track: int = 1, *, seed: int = 0, progress: bool = Tr
         twin = shorter if build is None else replace(shorter, build=lambda _, build=build: build())
         folder = run_folder(method, track, "ablation", seed) / name.replace(" ", "-")
         best = train(twin, track, "course", seed=seed, folder=folder, progress=progress)
-        trainings[name] = checkpoints.provenance(best) | {"command": f"venh ablate {method.slug} --track {track}"}
+        trainings[name] = checkpoints.provenance(best) | {"command": _command(method, track, seed)}
         network = checkpoints.load(best, twin)
         table = evaluate(twin, track, network=network, ms_ssim=False, progress=progress)
         rows.append(table.assign(twin=name)[list(COLUMNS)])
     table = pandas.concat(rows, ignore_index=True)
-    path = recorded(method, track)
+    path = recorded(method, track, seed)
     write_atomically(path.with_suffix(".json"), json.dumps(trainings, indent=1, sort_keys=True) + "\n")
     write_atomically(path, table.to_csv(index=False, float_format="%.6f", lineterminator="\n"))
     return table
 
 
-def load(method: Method, track: int = 1) -> tuple[pandas.DataFrame, dict[str, dict]]:
+def load(method: Method, track: int = 1, seed: int = 0) -> tuple[pandas.DataFrame, dict[str, dict]]:
     """The recorded gains, and each twin's provenance by its name.
 
     Raises DataError when they are not there.
     """
-    path = recorded(method, track)
+    path = recorded(method, track, seed)
     if not path.is_file():
         raise DataError(
-            f"{path} is missing; restore it from the repository, or make it: venh ablate {method.slug} --track {track}."
+            f"{path} is missing; restore it from the repository, or make it: {_command(method, track, seed)}."
         )
     return pandas.read_csv(path), json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
 

@@ -191,15 +191,17 @@ def train(
 @cli.command(short_help="Train a method's twins that lack one idea each.")
 @click.argument("method")
 @click.option("--track", type=TRACKS, default=1, show_default=True, help="The challenge's track.")
-def ablate(method: str, track: int) -> None:
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything drawn.")
+def ablate(method: str, track: int, seed: int) -> None:
     """Train METHOD and its twins, which lack one of its ideas each, for the same short time; record what they gain.
 
-    Ten to fifteen minutes each on two cores. A training that was stopped goes on.
+    A few minutes each on a GPU, a quarter of an hour and more on two cores. A training that was stopped goes on. Each
+    seed has a record of its own.
     """
     from venh_lib import ablations, methods
 
     try:
-        table = ablations.ablate(methods.get(method), track)
+        table = ablations.ablate(methods.get(method), track, seed=seed)
     except KeyboardInterrupt:
         _interrupted("the same command goes on from the last saved step")
     click.echo(ablations.summary(table).to_string(float_format="{:+.3f}".format))

@@ -17,8 +17,9 @@ def method(tmp_path, monkeypatch):
     clips = dataset.sample_set("validation", limit=1, progress=False)
     monkeypatch.setattr(ablations, "evaluate", lambda *arguments, **options: measured(*arguments, **options))
     monkeypatch.setattr(dataset, "sequences", lambda *arguments, **options: clips)
-    monkeypatch.setattr(ablations, "recorded", lambda method, track: tmp_path / f"{method.slug}_track{track}.csv")
-    monkeypatch.setattr(ablations, "run_folder", lambda *place: tmp_path / "trainings")
+    (tmp_path / "results/ablations").mkdir(parents=True)
+    monkeypatch.setattr(ablations.settings, "data_dir", lambda: tmp_path)
+    monkeypatch.setattr(ablations, "run_folder", lambda *place: tmp_path / f"trainings{place[-1] or ''}")
     recipe = replace(arcnn_method.recipe(1, "smoke"), steps=2, clips=1)
     return replace(
         arcnn_method, recipes={(1, "ablation"): recipe}, ablations={"no depth": lambda: arcnn.build("course")}
@@ -53,6 +54,17 @@ def test_a_training_that_has_ended_is_not_repeated(method, tmp_path):
     assert len(states) == 4
     ablations.ablate(method, progress=False)
     assert states == {path: path.stat().st_mtime_ns for path in (tmp_path / "trainings").rglob("*.safetensors")}
+
+
+def test_another_seed_has_a_record_of_its_own(method):
+    first, second = (ablations.ablate(method, seed=seed, progress=False) for seed in (0, 1))
+    for seed, table in enumerate((first, second)):
+        loaded, trainings = ablations.load(method, seed=seed)
+        pandas.testing.assert_frame_equal(loaded, table)
+        assert trainings["as it is"]["seed"] == seed
+    assert trainings["as it is"]["command"] == "venh ablate arcnn --track 1 --seed 1"
+    with pytest.raises(DataError, match="venh ablate arcnn --track 1 --seed 2"):
+        ablations.load(method, seed=2)
 
 
 def test_a_method_without_twins_is_refused_and_missing_figures_say_what_to_run(method):
