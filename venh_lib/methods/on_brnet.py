@@ -45,8 +45,8 @@ BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
     "search, where that makes them clearly more alike, and the method's own alignment is left with the rest: offsets "
     "that start at zero are slow to find a motion. In notebooks 33 and 34 the validation clips gain by it and the test "
-    "clips do not. Frames are given the restored one's light, too, the mean over some fifty pixels, so that a lamp that "
-    "flickers does not pass from one frame into another."
+    "clips do not. Frames are given the restored one's light, too, the mean over some fifty pixels, so that a lamp "
+    "that flickers does not pass from one frame into another."
 )
 # Among the departures of every method with several frames on a side.
 ORDERED = (
