@@ -29,7 +29,7 @@ from venh_lib.validation import validation_gains
 from venh_lib.video import Frames
 
 COLUMNS = (*results.COLUMNS, "category", "pqf_gain_db", "non_pqf_gain_db")
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 
 def _rgb(frames: Frames, raw: Frames, count: int) -> Iterator[np.ndarray]:
@@ -232,7 +232,7 @@ def leaderboard(table: pandas.DataFrame, track: int = 1) -> pandas.DataFrame:
     return board
 
 
-def spread_out(items: Iterable[T], count: int | None) -> list[T]:
+def spread_out(items: Iterable[Item], count: int | None) -> list[Item]:
     """``count`` of the items, evenly over the list with the first and the last among them; None: all of them."""
     items = list(items)
     places = np.linspace(0, len(items) - 1, min(count or len(items), len(items)))

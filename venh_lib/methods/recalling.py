@@ -102,9 +102,9 @@ def recalling_recipe(
 
     Training clips have filters recall less than real ones reward, small crops of them least of all, since much of what
     moves leaves a crop, and photos that move less than film. So the filters keep to their start, crops are large and
-    most come from the film. BRNet learns from what the filters hold, and the cores at a share ``core`` of its rate,
-    their ``offsets``, where there are any, at a part of that. ``within``: what stands in front of the parts' names.
-    ``changes`` replace settings by name.
+    most come from the film. BRNet learns from what the filters hold. Of the learning rate the cores have the share
+    ``core``, their ``offsets``, where there are any, a part of that. ``within``: what stands in front of the parts'
+    names. ``changes`` replace settings by name.
     """
     held = ((name, HELD, 0) for name in (".keep.", ".shares"))
     slow = ((within + name, core, 0) for name in ("enter.", "core.", "leave."))
