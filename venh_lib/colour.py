@@ -149,7 +149,7 @@ def rgb_to_planes(rgb: np.ndarray, matrix: str = "bt601", full_range: bool = Fal
         return _quantised((mean - kg / 2) * np.float32(chroma_gain / (2 - 2 * share)) + 128)
 
     cb, cr = chroma([-kr, -kg, 1 - kb], kb), chroma([1 - kr, -kg, -kb], kr)
-    added = kr * red_table[cr] + kg * (green_cb[cb] + green_cr[cr]) + kb * blue_table[cb]
+    added = kr * red_table.take(cr) + kg * (green_cb.take(cb) + green_cr.take(cr)) + kb * blue_table.take(cb)
     added = cv2.resize(added.astype(np.float32), (width, 2 * half[1]), interpolation=cv2.INTER_NEAREST)
     luma = cv2.transform(pixels, np.array([[kr, kg, kb]], np.float32))
     truncated = 0.0 if full_range else 0.5  # the product for luma is exact in full range

@@ -215,6 +215,7 @@ def enhance_file(
     size, colours = (info.width, info.height), {"matrix": info.matrix, "full_range": info.full_range}
     running = {"device": device, "stopwatch": stopwatch, **vars(options)}
     with (
+        devices.opencv_in_one_thread(),
         VideoWriter(target, *size, info.frame_rate, **colours, audio_from=source) as writer,
         closing(read_rgb(source, matrix=info.matrix)) as frames,
         closing(enhance_frames(network, method, frames, infos, **running)) as outputs,

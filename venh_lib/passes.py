@@ -171,7 +171,8 @@ class Runner:
         ``qps`` [windows, T], for a network that reads them.
         """
         frames = torch.stack([torch.stack(list(window)) for window in windows])
-        frames = frames.permute(0, 1, 4, 2, 3).contiguous().to(torch.float32).div_(255)
+        # A frame is channels last as it comes, and so is the network.
+        frames = frames.permute(0, 1, 4, 2, 3).to(torch.float32).div_(255)
         output = self._forward(() if qps is None else (qps.to(self.device),))(frames)
         if keep is not None:
             output = output[0, keep]

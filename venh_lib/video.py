@@ -34,6 +34,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+# Up to so many pixels a frame one thread decodes faster than a network takes frames, and leaves it the other cores.
+SMALL = 640 * 480
+
+
 def read_planes(path: str | Path, start: int = 0, count: int | None = None) -> Iterator[np.ndarray]:
     """Decode a video frame by frame from frame ``start`` on, ``count`` frames or all: I420 uint8 [H*3//2, W].
 
@@ -50,8 +54,9 @@ def read_planes(path: str | Path, start: int = 0, count: int | None = None) -> I
 def _decode(info: VideoInfo, start: int, count: int) -> Iterator[np.ndarray]:
     shape = (info.height * 3 // 2, info.width)
     # Frames are counted, not timed: a seek by time can land one frame off.
+    threads = ["-threads", "1"] if info.width * info.height <= SMALL else []
     command = [
-        ffmpeg.ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", "-i", str(info.path),
+        ffmpeg.ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", *threads, "-i", str(info.path),
         "-map", "0:V:0", "-vf", f"trim=start_frame={start}:end_frame={start + count}",
         "-fps_mode", "passthrough",
         "-f", "rawvideo", "-pix_fmt", "yuvj420p" if info.full_range else "yuv420p", "-",

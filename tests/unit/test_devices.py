@@ -1,5 +1,6 @@
 """The device of a process, and what float32 means on it."""
 
+import cv2
 import pytest
 import torch
 
@@ -36,3 +37,14 @@ def test_precisions_are_what_autocast_computes_in():
                 assert devices.current_precision(cpu) == torch.float32
     with pytest.raises(SettingError, match="unknown precision 'tf32'"):
         devices.autocast(cpu, "tf32")
+
+
+def test_opencv_keeps_to_one_thread_inside_and_gets_its_own_back():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    with pytest.raises(ZeroDivisionError), devices.opencv_in_one_thread():
+        assert cv2.getNumThreads() == 1
+        raise ZeroDivisionError
+    after = cv2.getNumThreads()
+    cv2.setNumThreads(before)
+    assert after == 3
