@@ -259,9 +259,9 @@ def make_videos(work: Path) -> Iterator[dict]:
             print(f"{clip.kind}s/{clip.name}.mkv: {motion} ({change}), {len(content)} bytes", flush=True)
             changes = [f"frames {clip.start}-{numbers(clip)[-1]}"]
             changes += [f"repeated frames (every {clip.drop[0]}th) left out"] if clip.drop else []
+            changes += [f"cropped to {crop[2]}x{crop[3]} at ({crop[0]}, {crop[1]})"]
+            changes += [f"area-downscaled to {clip.size[0]}x{clip.size[1]}"] if clip.size != crop[2:] else []
             changes += [
-                f"cropped to {crop[2]}x{crop[3]} at ({crop[0]}, {crop[1]})",
-                f"area-downscaled to {clip.size[0]}x{clip.size[1]}",
                 f"BT.601 limited range, no sound, H.264 at QP {qp}",
             ]
             yield {
@@ -302,8 +302,9 @@ README_HEAD = """# Sample set
 - **shots/** (training): 33 frames each, inside one shot and in motion. The source is a 1280x720 H.264
   copy of the film at about 0.5 Mbit/s, downscaled 3 times.
 - **clips/** (validation and test): real video, downscaled at least 1.7 times from its source, so that the
-  source's own coding errors are averaged away. *What a stored file decodes to is the ground truth.*
-  Training never reads them. A source file, and all cameras of one scene, belong to one split only.
+  source's own coding errors are averaged away, or from a source that was never compressed. *What a stored
+  file decodes to is the ground truth.* Training never reads them. A source file, and all cameras of one
+  scene, belong to one split only.
 
 Stored clips are H.264 at a constant QP ({clip_qp} for clips, {shot_qp} for shots), YUV 4:2:0, BT.601
 limited range, without colour tags, constant frame rate, no sound. The rate is nominal: some sources were
@@ -311,7 +312,7 @@ recorded at a variable rate. *Change* is the mean absolute difference of luma be
 in 8-bit steps; *motion* names it: still below 0.7, slow below 2, medium below 6, fast from there.
 
 LDV's categories fashion, scenery and vehicle have no clip here: no package with one under an established
-licence was found. Clips whose source is too small for 416x240 at that factor are 408x232 or 376x216.
+licence was found. Clips whose source is too small for 416x240 at that factor are smaller.
 
 ## Licences
 

@@ -37,7 +37,7 @@ class Photo:
 
 @dataclass(frozen=True)
 class Clip:
-    """`frames` frames from number `start` of a video in a package, cropped and area-downscaled to `size`.
+    """`frames` frames from number `start` of a video in a package, cropped, and area-downscaled to `size` if larger.
 
     `crop` is (x, y, width, height); `rate` is the nominal frame rate. `inner` names the video inside `path`
     where that is a zip archive; a `path` with a % is an image sequence. `drop` (period, phase) leaves out the
@@ -279,6 +279,22 @@ TREADMILL = Clip(
     "David Pagnon (perfanalytics)",
     "BSD-3-Clause",
 )
+VISP = "usr/share/visp-images-data/ViSP-images"
+BOARD = Clip(
+    "indoor_board",
+    "visp-images-data",
+    f"{VISP}/mire-2/image.%04d.pgm",
+    "validation",
+    "indoor",
+    60,
+    41,
+    (0, 24, 384, 240),
+    "25/1",
+    "Inria (ViSP)",
+    "GPL-2.0-only",
+    size=(384, 240),
+    note="grey; the source is not compressed",
+)
 # The four cameras of pose2sim film one scene, and both fish videos one tank: each series stays in one split.
 CLIPS = (
     TREADMILL,
@@ -313,6 +329,9 @@ CLIPS = (
         "GPL-3.0-or-later",
         note="grey; the laboratory's light flickers",
     ),
+    # Nearly still, and in every frame as fine a picture; then one that a camera flies past.
+    BOARD,
+    replace(BOARD, name="indoor_posters", path=f"{VISP}/cube/image.%04d.pgm", start=37),
     Clip(
         "close-up_cup",
         "opencv-doc",
@@ -387,7 +406,7 @@ CLIPS = (
     Clip(
         "close-up_cube",
         "visp-images-data",
-        "usr/share/visp-images-data/ViSP-images/mbt/cube/image%04d.pgm",
+        f"{VISP}/mbt/cube/image%04d.pgm",
         "test",
         "close-up",
         33,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence as SequenceOf
+from collections.abc import Callable, Collection, Sequence as SequenceOf
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass
 from fractions import Fraction
@@ -99,9 +99,19 @@ def manifest() -> list[dict]:
         ) from error
 
 
-def manifest_hash() -> str:
-    """Sha256 over name, split and content hash of what a training sees: the training and validation entries."""
-    rows = sorted(f"{e['file']} {e['split']} {e['sha256']}" for e in manifest() if e["split"] != "test")
+def manifest_hash(validation: Collection[str] | None = None) -> str:
+    """Sha256 over name, split and content hash of what a training sees: the training and validation entries.
+
+    ``validation`` names the validation clips that it saw, all of them by default: clips that joined the set later say
+    nothing of weights that were chosen before.
+    """
+    seen = [
+        entry
+        for entry in manifest()
+        if entry["split"] == "train"
+        or (entry["split"] == "validation" and (validation is None or entry["name"] in validation))
+    ]
+    rows = sorted(f"{entry['file']} {entry['split']} {entry['sha256']}" for entry in seen)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 

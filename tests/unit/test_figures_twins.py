@@ -88,13 +88,29 @@ class Frames:
         return np.clip(self.wide[:, 2 * t : 2 * t + 128] + noise, 0, 255).astype(np.uint8)
 
 
-def test_bringing_a_peak_that_moved_adds_to_the_mix():
+def moving(name: str) -> SimpleNamespace:
     infos = [FrameInfo(t, "P", 30 if t % 4 == 0 else 40, 1) for t in range(9)]
-    clip = SimpleNamespace(infos=infos, compressed_frames=lambda: Frames(8.0), raw_frames=Frames)
+    return SimpleNamespace(name=name, infos=infos, compressed_frames=lambda: Frames(8.0), raw_frames=Frames)
+
+
+@pytest.fixture
+def network() -> SimpleNamespace:
     network = SimpleNamespace(search=DenseInverseSearch())
     network.motion = lambda window: OnBRNet.motion(network, window)
     network.brought = lambda window: OnBRNet.brought(network, window)
+    return network
+
+
+def test_bringing_a_peak_that_moved_adds_to_the_mix(network):
+    clip = moving("x")
     seen = twins.bringing(network, clip, [2, 6])
     assert seen["moved"] > 0.5 and 2 < seen["moved by (px)"] < 6
     assert 10 < seen["alike (dB)"] < 40 and seen["brought adds (dB)"] > 0.5
     assert not network.search._forward_hooks
+
+
+def test_beside_a_lead_stand_the_clips_that_have_one_the_smallest_first(network):
+    lead = pandas.Series({"x": 0.2, "y": -0.1}, name="not brought")
+    table = twins.beside_a_lead(lead, network, [moving("x"), moving("y"), moving("later")], [2])
+    assert list(table.index) == ["y", "x"] and table["lead of not brought (dB)"].tolist() == [-0.1, 0.2]
+    assert table.loc["x"].iloc[:-1].to_dict() == pytest.approx(twins.bringing(network, moving("x"), [2]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence as SequenceOf
+from collections.abc import Iterable, Mapping, Sequence as SequenceOf
 from math import comb
 
 import numpy as np
@@ -122,3 +122,14 @@ def bringing(network: OnBRNet, sequence: Sequence, frames: SequenceOf[int]) -> d
         "alike (dB)": -10 * (peak - frame).square().flatten(1).mean(1).log10().mean().item(),
         "brought adds (dB)": adds.mean().item(),
     }
+
+
+def beside_a_lead(
+    lead: pandas.Series, network: OnBRNet, sequences: Iterable[Sequence], frames: SequenceOf[int]
+) -> pandas.DataFrame:
+    """Each clip's ``bringing`` and, as the last column, a twin's ``lead`` on it in dB, the smallest lead first.
+
+    A clip without a lead has no row: some joined the set after the twins were trained.
+    """
+    seen, last = {c.name: bringing(network, c, frames) for c in sequences if c.name in lead}, f"lead of {lead.name} (dB)"
+    return pandas.DataFrame(seen).T.assign(**{last: lead}).sort_values(last)
