@@ -131,5 +131,6 @@ def beside_a_lead(
 
     A clip without a lead has no row: some joined the set after the twins were trained.
     """
-    seen, last = {c.name: bringing(network, c, frames) for c in sequences if c.name in lead}, f"lead of {lead.name} (dB)"
+    seen = {clip.name: bringing(network, clip, frames) for clip in sequences if clip.name in lead}
+    last = f"lead of {lead.name} (dB)"
     return pandas.DataFrame(seen).T.assign(**{last: lead}).sort_values(last)
