@@ -261,9 +261,7 @@ def make_videos(work: Path) -> Iterator[dict]:
             changes += [f"repeated frames (every {clip.drop[0]}th) left out"] if clip.drop else []
             changes += [f"cropped to {crop[2]}x{crop[3]} at ({crop[0]}, {crop[1]})"]
             changes += [f"area-downscaled to {clip.size[0]}x{clip.size[1]}"] if clip.size != crop[2:] else []
-            changes += [
-                f"BT.601 limited range, no sound, H.264 at QP {qp}",
-            ]
+            changes += [f"BT.601 limited range, no sound, H.264 at QP {qp}"]
             yield {
                 "name": clip.name,
                 "file": f"{clip.kind}s/{clip.name}.mkv",

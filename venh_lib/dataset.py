@@ -105,13 +105,10 @@ def manifest_hash(validation: Collection[str] | None = None) -> str:
     ``validation`` names the validation clips that it saw, all of them by default: clips that joined the set later say
     nothing of weights that were chosen before.
     """
-    seen = [
-        entry
-        for entry in manifest()
-        if entry["split"] == "train"
-        or (entry["split"] == "validation" and (validation is None or entry["name"] in validation))
-    ]
-    rows = sorted(f"{entry['file']} {entry['split']} {entry['sha256']}" for entry in seen)
+    seen = (e for e in manifest() if e["split"] != "test")
+    if validation is not None:
+        seen = (e for e in seen if e["split"] == "train" or e["name"] in validation)
+    rows = sorted(f"{e['file']} {e['split']} {e['sha256']}" for e in seen)
     return hashlib.sha256("\n".join(rows).encode()).hexdigest()
 
 
