@@ -66,7 +66,14 @@ def light(difference: Tensor, cell: int) -> Tensor:
     return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
 
 
-def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: float = DETAIL_GAIN) -> None:
+def lucas_kanade_(
+    level: nn.Sequential,
+    *,
+    centre_first: bool = False,
+    gain: float = DETAIL_GAIN,
+    around: float | None = None,
+    length: float = 1.0,
+) -> None:
     """Start a level of a motion net as a crude gradient method (Lucas and Kanade, 1981), in place.
 
     ``level``: four or more convolutions of one odd kernel size with a rectifier between each two, at least 8
@@ -75,9 +82,10 @@ def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: flo
     differences between the frames to about 1. Where a detail moved by δ, the difference d of the
     frames is δ·g, g the gradient, so d·g tells where it went. Rectifiers cannot multiply, but
     |d + g| − |d − g| has the sign of d·g and grows with both: the first eight units are the halves of these
-    absolute values, the next layer takes their mean over its kernel, the others pass it on. All other units
-    start as He et al. (2015) say, unheard. From random weights alone the nets learned nothing in a thousand
-    steps (ours).
+    absolute values, the next layer takes their mean over its kernel, the others pass it on, as it is or, with
+    ``around``, as a mean with Gaussian weights of that deviation in pixels. What comes out has the flow's direction;
+    its ``length`` is nobody's but ours, as nothing divides by the squared gradient. All other units start as He et al.
+    (2015) say, unheard. From random weights alone the nets learned nothing in a thousand steps (ours).
     """
     convs = [module for module in level if isinstance(module, nn.Conv2d)]
     he_(level)
@@ -88,6 +96,7 @@ def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: flo
     place = torch.arange(size) - float(centre)
     bell = torch.exp(-place.square() / 2)
     smooth = torch.outer(bell, bell) / bell.sum() ** 2
+    wide = torch.exp(-place.square() / (2 * around**2)) if around else (place == 0).float()
     slope = torch.outer(bell, bell * place)
     slope = slope / (slope * place).sum()  # the response to a ramp of one a pixel is one
     with torch.no_grad():
@@ -106,11 +115,11 @@ def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: flo
                 second.weight[unit] = 0
                 for half, part in enumerate((1, 1, -1, -1)):
                     second.weight[unit, 4 * axis + half] = sign * part / size**2
-                last.weight[axis, unit, centre, centre] = sign
+                last.weight[axis, unit, centre, centre] = length * sign
         for conv in others:
             conv.weight[:4] = 0
             for unit in range(4):
-                conv.weight[unit, unit, centre, centre] = 1
+                conv.weight[unit, unit] = torch.outer(wide, wide) / wide.sum() ** 2
 
 
 def flow_level(channels: Sequence[int], **start) -> nn.Sequential:
