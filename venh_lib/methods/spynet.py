@@ -75,7 +75,7 @@ METHOD = Method(
         (1, "smoke"): _recipe(
             10, batch=2, crop=64, clips=8, warmup=2, ema=None, validate_every=5, checkpoint_every=5
         ),
-        (1, "course"): _recipe(2_000),
+        (1, "course"): _recipe(1_000),
         (1, "paper"): _recipe(12_000, preset="paper"),
     },
     departures=(
