@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from venh_lib.blocks.flow import lucas_kanade_, pyramid, upsample_flow, warp
+from venh_lib.blocks.flow import divided_lucas_kanade_, flow_level, lucas_kanade_, pyramid, upsample_flow, warp
 from venh_lib.blocks.padding import pad_to_multiple
 from venh_lib.blocks.residual import ResidualBlock, pass_through_, same_conv, zero_
 
@@ -121,3 +123,24 @@ def test_a_lucas_kanade_start_sees_small_motion_and_gradients_reach_what_is_unhe
     assert still.abs().max() < 1e-5
     still.sum().backward()
     assert all(conv.weight.grad.abs().sum() > 0 for conv in convs[-1:])
+
+
+def test_a_divided_start_says_how_far_whatever_the_contrast():
+    texture = functional.avg_pool2d(torch.rand(1, 1, 96, 96), 7, stride=1, padding=3)
+    texture = (texture - texture.mean()).expand(1, 3, -1, -1)
+    apart = torch.tensor([0.5, -0.3])
+    moved = warp(texture, -apart.reshape(1, 2, 1, 1).expand(1, 2, 96, 96))
+
+    def said(start, strength: float) -> torch.Tensor:
+        level = flow_level((32, 64, 32, 16), partial(start, centre_first=True))
+        pair = 0.5 + strength * texture, 0.5 + strength * moved
+        with torch.no_grad():
+            flow = level(torch.cat((*pair, torch.zeros(1, 2, 96, 96)), dim=1))
+        return flow[0, :, 16:-16, 16:-16].mean(dim=(1, 2)) / apart
+
+    faint, strong = (said(divided_lucas_kanade_, strength) for strength in (3, 12))
+    assert ((faint > 0.5) & (faint < 1.2) & (strong > 0.5) & (strong < 1.2)).all()
+    assert (said(lucas_kanade_, 12) > 3.5 * said(lucas_kanade_, 3)).all()
+    # What is fainter than noise is not enlarged.
+    assert said(divided_lucas_kanade_, 0.1).abs().max() < 0.1
+    assert said(divided_lucas_kanade_, 0).abs().max() < 1e-5

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from venh_lib.blocks.flow import DETAIL_GAIN, flow_error, flow_level, pyramid, warp
+from venh_lib.blocks.flow import DETAIL_GAIN, divided_lucas_kanade_, flow_error, flow_level, pyramid, warp
 
 LEVELS = 6
 CHANNELS = (32, 64, 32, 16)
 MULTIPLE = 2 ** (LEVELS - 1)
 # Mean and standard deviation of ImageNet's RGB, which the published weights expect.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-# How levels start: means over so many pixels, and flows so many times as long as ``lucas_kanade_`` has them by itself.
-# Both ours. On synthesised clips that no training sees the flow is then off by less than half as much.
-AROUND, LENGTH = 2.5, 2.5
 
 
 class SpyNet(nn.Module):
@@ -25,14 +23,14 @@ class SpyNet(nn.Module):
 
     ``frame(p) = other(p + flow(p))``, so ``warp(other, flow)`` brings ``other`` onto ``frame``. Each of six levels of
     five 7×7 convolutions corrects the enlarged flow of the level before; frames are resized to multiples of 32
-    first. 1,440,300 parameters at the published ``channels``; untrained, each level is a crude gradient method
-    (``lucas_kanade_``). Flows add up in float32 whatever the levels compute in.
+    first. 1,440,300 parameters at the published ``channels``; untrained, each level is a method of gradients
+    (``divided_lucas_kanade_``). Flows add up in float32 whatever the levels compute in.
     """
 
     def __init__(self, channels: tuple[int, ...] = CHANNELS) -> None:
         super().__init__()
-        start = {"centre_first": True, "gain": DETAIL_GAIN * sum(DEVIATION) / 3, "around": AROUND, "length": LENGTH}
-        self.levels = nn.ModuleList(flow_level(channels, **start) for _ in range(LEVELS))
+        start = partial(divided_lucas_kanade_, centre_first=True, gain=DETAIL_GAIN * sum(DEVIATION) / 3)
+        self.levels = nn.ModuleList(flow_level(channels, start) for _ in range(LEVELS))
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(DEVIATION).view(1, 3, 1, 1), persistent=False)
 
