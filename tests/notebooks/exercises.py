@@ -221,6 +221,40 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
         ),
         "Exercise 3": Exercise(('hears = "total variation"',), ('hears = "variance"', 'hears = "both"')),
     },
+    "21_flow_and_propagation": {
+        "Exercise 1": Exercise(
+            ("pixels = 6.5", "pixels = 7 * 208 / 224"),
+            ("pixels = 7", "pixels = 7.54", "pixels = 6.5625", "pixels = 3.5"),
+        ),
+        "Exercise 2": Exercise(
+            ("count = 240_050",), ("count = 239_904", "count = 44_210", "count = 1_440_300", "count = 49 * 8 * 32")
+        ),
+        "Exercise 3": Exercise(
+            (
+                "def turned_back(flow):\n"
+                "    back = -flow\n"
+                "    for _ in range(4):\n"
+                "        back = -warp(flow, back)\n"
+                "    return back",
+                "def turned_back(flow):\n"
+                "    back = torch.zeros_like(flow)\n"
+                "    for _ in range(9):\n"
+                "        back = back - (back + warp(flow, back)) / 2\n"
+                "    return back",
+            ),
+            (
+                "def turned_back(flow):\n    return -flow",
+                "def turned_back(flow):\n    return -warp(flow, flow)",
+                "def turned_back(flow):\n    return -warp(flow, -flow)",
+                "def turned_back(flow):\n    return flow / 1.2",
+                "def turned_back(flow):\n    return torch.zeros_like(flow)",
+            ),
+        ),
+        "Exercise 4": Exercise(
+            ('reason = "detail lies where the encoder put it"', 'reason = "the encoder moved it"'),
+            ('reason = "there is less detail"', 'reason = "detail is noisy"', 'reason = "the frames are small"'),
+        ),
+    },
     "22_attention_and_unets": {
         "Exercise 1": Exercise(("columns = 15",), ("columns = 11", "columns = 13", "columns = 7", "columns = 9")),
         "Exercise 2": Exercise(

@@ -81,8 +81,8 @@ METHOD = Method(
     departures=(
         "The teams took published weights, trained on rendered films and chairs; no package ships any, so ours learn "
         "from the true motion of synthesised clips, as compressed as the frames that they will see.",
-        "Ranjan and Black train one level after another; all six learn at once here, each from a start that is a crude "
-        "gradient method.",
+        "Ranjan and Black train one level after another; all six learn at once here, each from Lucas and Kanade's "
+        "method as its start.",
     ),
     score=matching_gain,
 )
