@@ -108,8 +108,8 @@ def divided_lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, g
     hardly mend. All ours.
     """
     first, second, third, fourth, last = _convolutions(level)
-    place = torch.arange(last.kernel_size[0]) - last.kernel_size[0] // 2
-    bell = torch.exp(-place.square() / (2 * AROUND**2))
+    size, centre = last.kernel_size[0], last.kernel_size[0] // 2
+    bell = torch.exp(-(torch.arange(size) - centre).square() / (2 * AROUND**2))
     mean = torch.outer(bell, bell) / bell.sum() ** 2
     # Between two contrasts N/(2·D) is about right with their geometric mean for D.
     slopes = [2**0.5 / (2 * contrast) for contrast in CONTRASTS]
@@ -121,18 +121,19 @@ def divided_lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, g
         for axis in range(2):
             below = [4 + len(steps) * axis + number for number in range(len(steps))]
             for unit, contrast in zip(below, CONTRASTS, strict=True):
-                second.weight[unit, [8 + 2 * axis, 9 + 2 * axis]] = -1 / place.numel() ** 2
+                second.weight[unit, [8 + 2 * axis, 9 + 2 * axis]] = -1 / size**2
                 second.bias[unit] = contrast
             for way, sign in ((2 * axis, 1), (2 * axis + 1, -1)):
                 _say_way_(second, way, axis, sign)
-                other, seen = way + sign, (len(steps) + 1) * way
-                for unit in range(seen, seen + len(steps) + 1):
+                other = way + sign
+                whole, *above = range((len(steps) + 1) * way, (len(steps) + 1) * (way + 1))
+                for unit in (whole, *above):
                     third.weight[unit, way], third.weight[unit, other] = mean, -mean
-                    fourth.weight[way, unit] = TRUSTED * mean * (sum(steps) + slopes[-1] / 2)
-                for unit, limit, step in zip(range(seen + 1, seen + 1 + len(steps)), below, steps, strict=True):
+                fourth.weight[way, whole] = TRUSTED * slopes[0] * mean
+                for unit, limit, step in zip(above, below, steps, strict=True):
                     third.weight[unit, limit] = -2 * mean
-                    fourth.weight[way, unit] = -TRUSTED * mean * step
-                last.weight[axis, way, place.numel() // 2, place.numel() // 2] = sign
+                    fourth.weight[way, unit] = -TRUSTED * step * mean
+                last.weight[axis, way, centre, centre] = sign
 
 
 def _convolutions(level: nn.Sequential) -> list[nn.Conv2d]:
