@@ -227,6 +227,7 @@ def ablate(method: str, track: int, seed: int) -> None:
 )
 @click.option("--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights you trained, for METHOD.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Also keep the rows in this CSV.")
+@click.option("--ship", is_flag=True, help="Put METHOD's weights and what they gain into data.")
 @AS_JSON
 def evaluate(
     method: str | None,
@@ -236,19 +237,27 @@ def evaluate(
     scale: str,
     checkpoint: Path | None,
     output: Path | None,
+    ship: bool,
     as_json: bool,
 ) -> None:
     """Measure METHOD, or --all of them, on held-out clips: RGB PSNR in dB and MS-SSIM, before and after.
 
-    Means are over the frames of a clip, then over clips.
+    Means are over the frames of a clip, then over clips. --ship measures the test clips of the sample set, of weights
+    just trained (--checkpoint), or again those that come with the course, where the code around them has changed.
     """
     if (method is None) != everything:
         raise SettingError("name one METHOD, or say --all; `venh methods` lists them.")
     if everything and checkpoint:
         raise SettingError("--checkpoint is of one METHOD; name it instead of --all.")
-    from venh_lib import dataset, evaluation, methods, results
+    if ship and (everything or split != "test" or scale != "course" or output or as_json):
+        raise SettingError("--ship is of one METHOD and the sample set's test clips; it goes with --checkpoint alone.")
+    from venh_lib import checkpoints, dataset, evaluation, methods, results
     from venh_lib.files import write_atomically
 
+    if ship:
+        chosen = methods.get(method)
+        click.echo(evaluation.ship(checkpoint or checkpoints.ready(chosen, track), chosen, track))
+        return _renew_readme()
     sequences = dataset.sequences(split, track, scale)
     if everything:
         table = evaluation.evaluate_all(track, sequences=sequences)

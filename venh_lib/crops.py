@@ -19,6 +19,7 @@ from torch.utils.data import Dataset, Sampler
 from venh_lib.colour import crop_planes, join_planes, planes_to_channels, split_planes
 from venh_lib.dataset import FILM, Sequence
 from venh_lib.errors import DataError, SettingError
+from venh_lib.methods.method import told
 from venh_lib.scenes import Scene
 from venh_lib.video import Frames
 
@@ -126,8 +127,8 @@ class Crops(Dataset):
     """Sample k: ``{'lq', 'gt'}``, float32 RGB in 0–1.
 
     For window methods ``lq`` is [N, 3, side, side] (the policy's frames) and ``gt`` [3, side, side];
-    for recurrent ones both are [T, 3, side, side], T consecutive frames, and ``qps`` float32 [T] says how coarsely
-    they were coded.
+    for recurrent ones both are [T, 3, side, side], T consecutive frames. ``qps`` and ``places``, float32 [N] or [T],
+    say how coarsely the frames were coded and how many frames behind the middle one they are.
 
     With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, side, side], the true flow in
     pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, side, side]: where it
@@ -245,9 +246,8 @@ class Crops(Dataset):
         shape = (len(draws), -1, *images.shape[1:])
         lq, gt = images[: len(given)].reshape(shape), images[len(given) :].reshape(shape)
         batch = {"lq": lq, "gt": gt if self.recurrent else gt[:, 0]}
-        if self.recurrent:
-            qps = [[self.sequences[draw.clip].infos[t].qp for t in draw.inputs] for draw in draws]
-            batch["qps"] = torch.tensor(qps, dtype=torch.float32)
+        said = [told(("qps", "places"), self.sequences[draw.clip].infos, [draw.inputs]) for draw in draws]
+        batch |= {name: torch.cat([own[name] for own in said]) for name in said[0]}
         if self.motion:
             flows = [self._flow(draw, s) for draw in draws for s in draw.inputs]
             for key, values in zip(("motion", "known"), zip(*flows, strict=True), strict=True):

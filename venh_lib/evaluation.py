@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from venh_lib import challenge, checkpoints, dataset, devices, references, results
+from venh_lib import challenge, checkpoints, dataset, devices, origin, references, results
 from venh_lib.colour import planes_to_rgb
 from venh_lib.dataset import Sequence
 from venh_lib.errors import CheckpointError, DataError, SettingError
@@ -161,9 +161,10 @@ def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = T
     """Measure a trained checkpoint on the held-out clips and put it among the course's, with its gains as provenance.
 
     The weights are stored in half precision, and measured as they are stored. All is computed in float32, the
-    validation clips too: the training measured them as it computed, in bf16 say. The rows of the test clips are
-    recorded in ``results.recorded(track)``, unless it is a part and no entry of the track. Returns where the checkpoint
-    now lies. The test clips choose nothing here: they are measured once, at the end.
+    validation clips that chose the step too: the training measured them as it computed, in bf16 say. The rows of the
+    test clips are recorded in ``results.recorded(track)``, unless it is a part and no entry of the track. Returns where
+    the checkpoint now lies. The test clips choose nothing here: they are measured once, at the end, and again where
+    what surrounds the weights has changed; ``measured`` in the provenance is the code that did.
     Raises CheckpointError as ``checkpoints.load`` and ``checkpoints.halved`` do.
     """
     network = checkpoints.load(checkpoint, method)
@@ -175,10 +176,12 @@ def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = T
         gains = dict(zip(table["clip"], table["gain_db"], strict=True))
     else:
         gains = validation_gains(network, method, dataset.sample_set("test", track), cpu)
-    validation = validation_gains(network, method, dataset.sample_set("validation", track), cpu)
+    chose = [clip for clip in dataset.sample_set("validation", track) if clip.name in record["validation_gain_db"]]
+    validation = validation_gains(network, method, chose, cpu)
     for split, measured in (("validation", validation), ("test", gains)):
         record[f"{split}_gain_db"] = {clip: round(gain, 4) for clip, gain in measured.items()}
     del record["sha256"]
+    record["measured"] = origin.code_version()
     target = checkpoints.shipped(method, track)
     checkpoints.save(target, network, record, half=True)
     if track in method.tracks:

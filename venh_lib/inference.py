@@ -17,7 +17,7 @@ from tqdm import tqdm
 from venh_lib import checkpoints, devices
 from venh_lib.bitstream import FrameInfo, read_frame_infos
 from venh_lib.errors import SettingError, VideoError
-from venh_lib.methods.method import Method, as_seen_by, qps_of
+from venh_lib.methods.method import Method, as_seen_by, told
 from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
 from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
 from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
@@ -34,7 +34,14 @@ def _through_windows(
         by_length: dict[int, list[int]] = {}
         for t in chunk:
             by_length.setdefault(len(windows[t]), []).append(t)
-        yield [runner(ts, [[source.held[i] for i in windows[t]] for t in ts]) for ts in by_length.values()]
+        yield [
+            runner(
+                ts,
+                [[source.held[i] for i in windows[t]] for t in ts],
+                told=tuple(told(method.reads, infos, [windows[t] for t in ts]).values()),
+            )
+            for ts in by_length.values()
+        ]
         source.drop(lambda i, stop=chunk.stop: last_use[i] < stop)
 
 
@@ -47,8 +54,8 @@ def _through_segments(
         keep = slice(segment.first - segment.start, segment.last - segment.start)
         # No name for the list of frames: it would hold them while the next segment is read.
         window = range(segment.start, segment.stop)
-        qps = qps_of(infos[segment.start : segment.stop])[None] if method.reads_qps else None
-        yield [runner(range(segment.first, segment.last), [[source.held[i] for i in window]], keep, qps)]
+        said = told(method.reads, infos, [window]).values()
+        yield [runner(range(segment.first, segment.last), [[source.held[i] for i in window]], keep, tuple(said))]
 
 
 def _checked(frames: Iterable[np.ndarray], least_size: int, slug: str, pin: bool) -> Iterator[Tensor]:
@@ -141,8 +148,8 @@ def like_a_stream(pattern: Sequence[int], slices: str) -> tuple[FrameInfo, ...]:
 
 def reads_the_bitstream(method: Method) -> bool:
     """Whether the method needs QPs or slice types: its policy is asked about two streams."""
-    if method.kind == "recurrent":
-        return method.reads_qps
+    if method.kind == "recurrent" or "qps" in method.reads:
+        return "qps" in method.reads
     one = like_a_stream((36, 45, 44, 45), "IPPPPPPPPP")
     other = like_a_stream((45, 44, 45, 40, 44, 38), "IBPB")
     return any(method.policy(one, t) != method.policy(other, t) for t in range(len(one)))

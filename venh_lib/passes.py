@@ -164,16 +164,16 @@ class Runner:
         indices: Sequence[int],
         windows: Sequence[Sequence[Tensor]],
         keep: slice | None = None,
-        qps: Tensor | None = None,
+        told: Sequence[Tensor] = (),
     ) -> Enhanced:
         """Windows of uint8 frames [H, W, 3] through the network; ``keep``: those wanted of a segment.
 
-        ``qps`` [windows, T], for a network that reads them.
+        ``told``: what the network reads beside the frames, each [windows, T].
         """
         frames = torch.stack([torch.stack(list(window)) for window in windows])
         # A frame is channels last as it comes, and so is the network.
         frames = frames.permute(0, 1, 4, 2, 3).to(torch.float32).div_(255)
-        output = self._forward(() if qps is None else (qps.to(self.device),))(frames)
+        output = self._forward([own.to(self.device) for own in told])(frames)
         if keep is not None:
             output = output[0, keep]
         expected = (len(indices), *frames.shape[2:])

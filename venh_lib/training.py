@@ -53,7 +53,7 @@ class Objective(nn.Module):
     def forward(self, samples: dict[str, torch.Tensor], step: int) -> torch.Tensor:
         if hasattr(self.network, "training_loss"):
             return self.network.training_loss(samples, step, self.recipe.steps, self.recipe.loss)
-        told = (samples["qps"],) if getattr(self.network, "reads_qps", False) else ()
+        told = (samples[name] for name in getattr(self.network, "reads", ()))
         return self.recipe.loss(self.network(samples["lq"], *told), samples["gt"])
 
 

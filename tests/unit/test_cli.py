@@ -15,7 +15,7 @@ import pandas
 import pytest
 from click.testing import CliRunner
 
-from venh_lib import cli, doctor, ffmpeg, results, video
+from venh_lib import checkpoints, cli, doctor, evaluation, ffmpeg, methods, results, video
 
 COMMANDS = ("bench", "doctor", "enhance", "evaluate", "methods", "run", "strip", "train")
 
@@ -60,6 +60,8 @@ def test_the_help_names_every_command_and_is_quick():
         (("bench", "nosuch"), "'nosuch'; choose one of"),
         (("evaluate",), "name one METHOD, or say --all"),
         (("evaluate", "--all", "--checkpoint", "x.safetensors"), "--checkpoint is of one METHOD"),
+        (("evaluate", "--all", "--ship"), "--ship is of one METHOD"),
+        (("evaluate", "arcnn", "--ship", "--split", "validation"), "the sample set's test clips"),
         (("run", "99"), "no notebook '99'"),
     ],
 )
@@ -242,6 +244,17 @@ def test_evaluate_as_json_and_csv(monkeypatch, tmp_path):
     assert invoke(*arguments) == [row]
     assert asked == [("arcnn", 1, ("validation", 1, "course"), None)]
     assert [line["clip"] for line in results.read_rows(kept)] == ["dog"]
+
+
+def test_evaluate_ships_what_comes_with_the_course_or_a_checkpoint(monkeypatch, tmp_path):
+    shipped, renewed = [], []
+    monkeypatch.setattr(evaluation, "ship", lambda *given: shipped.append(given) or given[0])
+    monkeypatch.setattr(cli, "_renew_readme", lambda: renewed.append(True))
+    arcnn = methods.get("arcnn")
+    for arguments, path in (((), checkpoints.shipped(arcnn, 1)), (("--checkpoint", "x"), Path("x"))):
+        done = CliRunner().invoke(cli.cli, ["evaluate", "arcnn", "--ship", *arguments], catch_exceptions=False)
+        assert done.exit_code == 0 and done.output.strip() == str(path)
+    assert shipped == [(checkpoints.shipped(arcnn, 1), arcnn, 1), (Path("x"), arcnn, 1)] and len(renewed) == 2
 
 
 def test_evaluate_prints_a_clip_that_equals_its_reference(monkeypatch):

@@ -56,6 +56,9 @@ def test_windows_follow_the_policy(sequence):
     sample = crops(sequence, references.nearest_pqfs)[0]
     assert sample["lq"].shape == (3, 3, 16, 16) and sample["gt"].shape == (3, 16, 16)
     assert torch.equal(sample["lq"][1], sample["gt"])
+    drawn = crops(sequence, references.nearest_pqfs).draw(0)
+    assert sample["places"].tolist() == [t - drawn.outputs[0] for t in drawn.inputs]
+    assert sample["qps"].tolist() == [INFOS[t].qp for t in drawn.inputs]
 
 
 def test_recurrent_samples_are_consecutive_frames(sequence):
@@ -63,7 +66,7 @@ def test_recurrent_samples_are_consecutive_frames(sequence):
     assert sample["lq"].shape == sample["gt"].shape == (4, 3, 16, 16)
     first = crops(sequence, recurrent=True, frames=4).draw(0).inputs[0]
     assert sample["qps"].tolist() == [info.qp for info in INFOS[first : first + 4]]
-    assert "qps" not in crops(sequence)[0]
+    assert sample["places"].tolist() == [-2, -1, 0, 1]
 
 
 def test_without_augmentation_the_pixels_are_the_frames(sequence):

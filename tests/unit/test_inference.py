@@ -295,7 +295,7 @@ def test_segments_give_what_the_whole_clip_gives_where_the_overlap_covers_the_me
 class Told(nn.Module):
     """A recurrent network that paints each frame in its QP."""
 
-    reads_qps = True
+    reads = ("qps",)
 
     def forward(self, clip, qps):
         assert qps.shape == clip.shape[:2]

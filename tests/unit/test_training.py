@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from venh_lib import checkpoints, dataset, devices, evaluation, methods, references, results
+from venh_lib import checkpoints, dataset, devices, evaluation, methods, origin, references, results
 from venh_lib.blocks.deformable import DeformConv
 from venh_lib.errors import CheckpointError, SettingError, TrainingError, VenhError
 from venh_lib.losses import L1
@@ -64,7 +64,7 @@ class Staged(nn.Module):
 class Told(Shift):
     """A recurrent one that adds a share of its frames' QPs."""
 
-    reads_qps = True
+    reads = ("qps",)
 
     def forward(self, clip, qps):
         return clip + self.shift * qps[..., None, None, None] / 40
@@ -457,6 +457,9 @@ def test_recipes_refuse_what_cannot_be():
 
 def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, method, clips, monkeypatch):
     best = training(method, tmp_path / "run", clips).run()
+    chose = {clip.name: 9.0 for clip in dataset.sample_set("validation")[:2]}
+    trained = checkpoints.provenance(best) | {"validation_gain_db": chose}
+    checkpoints.save(best, checkpoints.load(best, method), trained)
     row = dict.fromkeys(results.COLUMNS, 0.0) | {"method": "arcnn", "track": 1}
     measured = pandas.DataFrame([row | {"clip": "a", "gain_db": 0.5}, row | {"clip": "b", "gain_db": 0.25}])
     monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
@@ -466,9 +469,11 @@ def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, met
     record, before = checkpoints.provenance(shipped), checkpoints.provenance(best)
     assert record["test_gain_db"] == {"a": 0.5, "b": 0.25}
     assert [row["gain_db"] for row in results.read_rows(tmp_path / "track1.csv")] == ["0.500000", "0.250000"]
-    # Measured anew, in float32, on the set's own validation clips.
-    assert record["validation_gain_db"].keys() == {clip.name for clip in dataset.sample_set("validation")}
-    for renewed in ("sha256", "validation_gain_db", "test_gain_db"):
+    # Measured anew, in float32, on the clips that chose the step.
+    assert record["validation_gain_db"].keys() == chose.keys()
+    assert max(record["validation_gain_db"].values()) < 9
+    assert record["measured"] == origin.code_version()
+    for renewed in ("sha256", "validation_gain_db", "test_gain_db", "measured"):
         before.pop(renewed, None), record.pop(renewed)
     assert before == record
     weights, original = (checkpoints.read_tensors(path)[0] for path in (shipped, best))

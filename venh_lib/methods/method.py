@@ -38,8 +38,9 @@ class Method:
     ``score(network, method, sequence, frames, device)`` is what chooses the best weights, in dB: the PSNR gain, unless
     the network does something else than restore frames. ``ablations`` are twins of the `course` network that lack one
     idea each, by what they lack; they are trained by the recipe of the scale ``ablation``.
-    ``reads_qps``: a recurrent network is called with the frames' QPs ``[B, T]`` as well; networks that want them say so
-    by an attribute of that name (``as_seen_by``).
+    ``reads``: what the network is called with beside the frames, in the order of its arguments, each ``[B, T]``,
+    float32: ``"qps"``, the frames' QPs, and ``"places"``, how many frames behind the middle one of a window or clip
+    they are. Networks that want them say so by an attribute of that name (``as_seen_by``).
     """
 
     slug: str
@@ -56,7 +57,7 @@ class Method:
     least_size: int = 16
     score: Callable[..., float] | None = None
     ablations: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
-    reads_qps: bool = False
+    reads: tuple[str, ...] = ()
 
     @property
     def entry(self) -> str:
@@ -76,14 +77,18 @@ class Method:
 
 def as_seen_by(network: nn.Module, method: Method) -> Method:
     """``method`` with what ``network`` asks for: at `course` some want their windows ordered, some are told QPs."""
-    wants = {"policy": getattr(network, "policy", None), "reads_qps": getattr(network, "reads_qps", None)}
+    wants = {"policy": getattr(network, "policy", None), "reads": getattr(network, "reads", None)}
     wants = {name: value for name, value in wants.items() if value is not None}
     return replace(method, **wants) if wants else method
 
 
-def qps_of(infos: Sequence[FrameInfo]) -> Tensor:
-    """The frames' QPs, float32 ``[T]``."""
-    return torch.tensor([info.qp for info in infos], dtype=torch.float32)
+def told(reads: Sequence[str], infos: Sequence[FrameInfo], windows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+    """What ``reads`` names of ``windows`` of frames of ``infos``, each ``[windows, T]``, float32; see ``Method``."""
+    values = {
+        "qps": [[infos[t].qp for t in window] for window in windows],
+        "places": [[t - window[len(window) // 2] for t in window] for window in windows],
+    }
+    return {name: torch.tensor(values[name], dtype=torch.float32) for name in reads}
 
 
 def as_tensor(rgb: np.ndarray) -> Tensor:
@@ -105,11 +110,10 @@ def restoration_gain(
     raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
     method = as_seen_by(network, method)
 
-    told = (qps_of(sequence.infos)[None].to(device),) if method.reads_qps else ()
-
     def restored(indices: Sequence[int]) -> Tensor:
-        window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None].to(device)
-        return network(window, *told)[0].float()
+        window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None]
+        given = (window, *told(method.reads, sequence.infos, [indices]).values())
+        return network(*(x.to(device) for x in given))[0].float()
 
     if method.kind == "recurrent":
         outputs = restored(range(len(sequence)))[list(frames)]

@@ -11,7 +11,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, residual_
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BETWEEN_PEAKS, CALM, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # The previous PQF, the frame to restore, the next PQF.
@@ -136,7 +136,7 @@ def build(preset: str) -> nn.Module:
 
 def inside_brnet(core: NOAHTCVCore, **ablation: bool) -> OnBRNet:
     """The network at `course` around ``core``; ``ablation`` goes to OnBRNet."""
-    return OnBRNet(core, COURSE_CHANNELS, COURSE_CHANNELS, **ablation)
+    return OnBRNet(core, COURSE_CHANNELS, COURSE_CHANNELS, between_peaks=True, **ablation)
 
 
 def course_core(**ablation: bool) -> NOAHTCVCore:
@@ -192,7 +192,7 @@ METHOD = Method(
         "Track 2, the same network with GAN, perceptual and L2 loss, has no recipe yet.",
         "Course preset: 24 channels, one residual block before and two behind, U-Nets of 24, 32 and 48 channels with "
         "one block a scale, 2 offset groups a frame. Joint offsets, shared heads and every fusion are kept.",
-        BROUGHT,
+        BETWEEN_PEAKS,
         CALM,
     ),
     ablations={

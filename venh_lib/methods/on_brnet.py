@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.dis import DenseInverseSearch
-from venh_lib.blocks.flow import light, shrunk_flow, warp
+from venh_lib.blocks.flow import light, lit_as, shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
 from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.peaks import BetweenPeaks
 from venh_lib.blocks.propagation import neighbour_flows
 from venh_lib.blocks.residual import he_, same_conv, zero_
 from venh_lib.methods import ivp_tencent
@@ -47,6 +48,15 @@ BROUGHT = (
     "that start at zero are slow to find a motion. In notebooks 33 and 34 the validation clips gain by it and the test "
     "clips do not. Frames are given the restored one's light, too, the mean over some fifty pixels, so that a lamp "
     "that flickers does not pass from one frame into another."
+)
+# The same of methods whose frames are brought by way of the peaks.
+BETWEEN_PEAKS = (
+    "Course preset: before all else the other frames are brought onto the restored one, and the method's own alignment "
+    "is left with the rest: offsets that start at zero are slow to find a motion. It is OpenCV's dense inverse search "
+    "that finds it, on blurred frames, and not between the frame and a peak alone, since coded frames move differently "
+    "from the scene: the motion between the peaks on both sides says as much (BetweenPeaks). Frames are given the "
+    "restored one's light, too, where the two clearly differ in it, so that a lamp that flickers does not pass from "
+    "one frame into another."
 )
 # Among the departures of every method with several frames on a side.
 ORDERED = (
@@ -86,8 +96,10 @@ class OnBRNet(nn.Module):
     A core that aligns by offsets has ``flows()``, what the offsets of its last forward say of the motion from the
     restored frame to each frame of the window: flows ``[B·N, 2, h', w']`` in pixels of their own sizes. One with
     losses of its own has ``penalty(progress)``, a scalar, with ``progress`` from 0 to 1 through the training.
-    ``brought=False`` leaves the frames where they are, and all alignment to the core. ``policy`` names the window's
-    frames in the order that the core is given them, where it is not the method's.
+    ``brought=False`` leaves the frames where they are, and all alignment to the core. ``between_peaks`` brings them by
+    BetweenPeaks, which is told the frames' ``qps`` and ``places`` ``[B, N]``, and not each by what is found between it
+    and the restored one. ``policy`` names the window's frames in the order that the core is given them, where it is not
+    the method's.
     """
 
     def __init__(
@@ -97,20 +109,22 @@ class OnBRNet(nn.Module):
         out_channels: int,
         *,
         brought: bool = True,
+        between_peaks: bool = False,
         policy: Callable[[Sequence[FrameInfo], int], tuple[int, ...]] | None = None,
     ) -> None:
         super().__init__()
         self.policy = policy
-        self.search = DenseInverseSearch() if brought else None
+        self.reads = ("qps", "places") if brought and between_peaks else ()
+        self.search = None if not brought else BetweenPeaks() if between_peaks else DenseInverseSearch()
         self.single = ivp_tencent.build("course")
         width = self.single.head.out_channels
         self.enter = entrance(width, channels)
         self.core = core
         self.leave = zero_(same_conv(out_channels, width))
 
-    def forward(self, window: Tensor) -> Tensor:
+    def forward(self, window: Tensor, *told: Tensor) -> Tensor:
         height, width = window.shape[-2:]
-        window = self.brought(window)
+        window = self.brought(window, *told)
         window = pad_to_multiple(window.flatten(0, 1), REDUCTION * self.core.multiple).unflatten(0, window.shape[:2])
         features = self.single.features(window.flatten(0, 1))
         seen = self.enter(ENLARGED * features).unflatten(0, window.shape[:2])
@@ -119,24 +133,28 @@ class OnBRNet(nn.Module):
         own = features.unflatten(0, window.shape[:2])[:, centre]
         return self.single.restored(own + found, window[:, centre])[..., :height, :width]
 
-    def residual(self, window: Tensor) -> Tensor:
+    def residual(self, window: Tensor, *told: Tensor) -> Tensor:
         """What the output differs by from the restored frame, ``[B, 3, H, W]``, float32."""
-        return self(window).float() - window[:, window.shape[1] // 2]
+        return self(window, *told).float() - window[:, window.shape[1] // 2]
 
-    def brought(self, window: Tensor) -> Tensor:
-        """The window with every other frame brought onto the restored one, and given its light.
-
-        Where moving a frame does not make the two clearly more alike it stays as it is.
-        """
+    def brought(self, window: Tensor, *told: Tensor) -> Tensor:
+        """The window with every other frame brought onto the restored one by ``motion``, and given its light."""
         if self.search is None:
             return window
         own = window[:, window.shape[1] // 2]
-        frames = zip(window.unbind(dim=1), self.motion(window), strict=True)
+        frames = zip(window.unbind(dim=1), self.motion(window, *told), strict=True)
         moved = [torch.where(flow.any(1, keepdim=True), warp(x, flow), x) for x, flow in frames]
+        if isinstance(self.search, BetweenPeaks):
+            return torch.stack([lit_as(own, x, CELL) for x in moved], dim=1)
         return torch.stack([x + light(own - x, CELL) for x in moved], dim=1)
 
-    def motion(self, window: Tensor) -> list[Tensor]:
-        """The flows from the restored frame to each of the window, ``[B, 2, H, W]`` in pixels; zero where unused."""
+    def motion(self, window: Tensor, *told: Tensor) -> list[Tensor]:
+        """The flows from the restored frame to each of the window, ``[B, 2, H, W]`` in pixels; zero where unused.
+
+        A flow that was found between two frames is unused where it does not make them clearly more alike.
+        """
+        if isinstance(self.search, BetweenPeaks):
+            return self.search(window, *told)
         frames = window.unbind(dim=1)
         own = frames[len(frames) // 2]
         still = torch.zeros_like(own[:, :2], dtype=torch.float32)
@@ -146,7 +164,8 @@ class OnBRNet(nn.Module):
         self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
         """``loss`` of the output and the core's own penalty. ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``."""
-        return penalised(self.core, loss(self(samples["lq"]).float(), samples["gt"]), step / steps)
+        output = self(samples["lq"], *(samples[name] for name in self.reads))
+        return penalised(self.core, loss(output.float(), samples["gt"]), step / steps)
 
 
 class RecurrentOnBRNet(nn.Module):

@@ -50,7 +50,7 @@ class RecallingBRNet(nn.Module):
     T]``, without which all frames count as coded alike, and may be given the clip's ``flows``.
     """
 
-    reads_qps = True
+    reads = ("qps",)
 
     def __init__(self, core: nn.Module, channels: int) -> None:
         super().__init__()

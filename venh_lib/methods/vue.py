@@ -168,7 +168,7 @@ class AveragedRecalling(nn.Module):
     The models learn side by side, each from its own output, and share the flow.
     """
 
-    reads_qps = True
+    reads = ("qps",)
 
     def __init__(self, depths: SequenceOf[int]) -> None:
         super().__init__()

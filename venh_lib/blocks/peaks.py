@@ -1,0 +1,137 @@
+"""Motion by way of the peaks: flows to the frames of a window that coding does not mislead. Nobody has to train it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from venh_lib import devices
+from venh_lib.blocks.dis import FITS, difference, flows_by, steady_flow
+from venh_lib.blocks.flow import warp
+
+# A flow that was found between two frames is believed where they come nearer to each other by FITS, over BELIEVED
+# pixels a side, and were apart by more than coding explains: ALIKE, squared, of values in 0–1.
+BELIEVED, ALIKE = 17, 8e-4
+# Steps in which the motion at a pixel of the frame is found from that at the peaks' pixels.
+STEPS = 4
+# The common motion is a fit that counts what lies further off than OUTLYING pixels less and less.
+FITTINGS, OUTLYING = 8, 0.3
+# The flow that was found is used alone where the three frames agree on it by this much better than on the mean, over
+# AGREED pixels a side; that the two peaks agree counts so many times as much as that the frame does with either.
+# All ours: so the validation clips' peaks come nearest to what the frames between them lost.
+ALONE, AGREED, PEAKS_COUNT = 0.6, 65, 3.0
+
+
+class BetweenPeaks(nn.Module):
+    """Flows from the restored frame, the middle one of a window, to every frame of it. It has no weights.
+
+    A coarse frame shows much of the scene where a vector put it that was sent for its price. A flow to it is right
+    about the frame, and wrong about the scene (notebook 21). The peaks on both sides were corrected most: the motion
+    between *them* is the scene's. If things go straight on, it says where each was in between; and what they did not do
+    straight on, a hand that trembles, is mostly common to the whole picture, and a fit over all of it knows it well.
+    So, where a frame before and a frame behind are both better coded than the restored one, the flow to each of these
+    two is the mean of three: what is found between the frame and the peak, what the motion between the peaks says, and
+    that with the common motion added. Where what was found is clearly better, it stands alone.
+    """
+
+    def forward(self, window: Tensor, qps: Tensor | None = None, places: Tensor | None = None) -> list[Tensor]:
+        """A flow ``[B, 2, H, W]`` in pixels for each frame of ``window`` ``[B, N, 3, H, W]``, RGB in 0–1, zero for the
+        middle one. ``qps`` and ``places`` ``[B, N]``: the frames' QPs, and how many frames behind the middle one they
+        are; without them every flow is found from frame to frame.
+        """
+        with torch.no_grad(), devices.full_precision(window.device):
+            return list(self.flows(window.float(), qps, places).unbind(dim=1))
+
+    def flows(self, window: Tensor, qps: Tensor | None, places: Tensor | None) -> Tensor:
+        """The same ``[B, N, 2, H, W]``."""
+        middle = window.shape[1] // 2
+        own = window[:, middle]
+        others = [n for n in range(window.shape[1]) if n != middle]
+        given = window[:, others].flatten(0, 1)
+        repeated = own.repeat_interleave(len(others), dim=0)
+        found = torch.zeros_like(window[:, :, :2])
+        found[:, others] = flows_by(steady_flow, repeated, given).unflatten(0, (-1, len(others)))
+        flows = torch.zeros_like(found)
+        flows[:, others] = believed(repeated, given, found[:, others].flatten(0, 1)).unflatten(0, (-1, len(others)))
+        if qps is None or places is None or window.is_meta:
+            return flows
+        rows, before, after = peaks_around(qps, places)
+        if len(rows):
+            two = torch.stack((before, after), dim=1)
+            take = rows[:, None], two
+            flows[take] = joined(own[rows], window[take], found[take], places[take].float())
+        return flows
+
+
+def believed(frame: Tensor, other: Tensor, flow: Tensor) -> Tensor:
+    """``flow`` ``[B, 2, H, W]`` where it brings ``other`` clearly nearer to ``frame``, and zero elsewhere."""
+    before, after = (difference(frame, seen, BELIEVED) for seen in (other, warp(other, flow)))
+    return torch.where((after < FITS * before) & (before > ALIKE), flow, torch.zeros_like(flow))
+
+
+def peaks_around(qps: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Windows whose middle frame has better coded ones on both sides, and the best of each side.
+
+    ``qps``, ``places`` ``[B, N]``; numbers of windows, and of their frames before and behind, all ``[K]``. Of frames
+    that were coded alike the nearest is taken.
+    """
+    middle = qps.shape[1] // 2
+    worth = qps.float() + places.abs() / (places.abs().max() + 1) / 2  # QPs are whole numbers
+    sides = [worth.masked_fill(~side, torch.inf).min(dim=1) for side in (places < 0, places > 0)]
+    rows = torch.stack([side.values < qps[:, middle] for side in sides]).all(dim=0).nonzero().flatten()
+    before, after = (side.indices[rows] for side in sides)
+    return rows, before, after
+
+
+def joined(own: Tensor, peaks: Tensor, found: Tensor, places: Tensor) -> Tensor:
+    """Flows ``[B, 2, 2, H, W]`` to the peak before and the one behind, ``places`` ``[B, 2]`` frames away.
+
+    ``own`` ``[B, 3, H, W]``, ``peaks`` ``[B, 2, 3, H, W]``; ``found``: what was found to each.
+    """
+    places = places[:, :, None, None, None]
+    velocity = velocity_between(peaks, places)
+    straight = places * velocity[:, None]
+    seen = (warp(peaks[:, 0], straight[:, 0]) + warp(peaks[:, 1], straight[:, 1])) / 2
+    common = fitted(flows_by(steady_flow, own, seen))
+    # From the frame by the common motion to where the peaks say the thing is, and from there straight on.
+    trembling = torch.stack([common + warp(way, common) for way in straight.unbind(dim=1)], dim=1)
+    mean = (found + straight + trembling) / 3
+    alone = disagreement(own, peaks, found) < ALONE * disagreement(own, peaks, mean)
+    return torch.where(alone[:, None], found, mean)
+
+
+def velocity_between(peaks: Tensor, places: Tensor) -> Tensor:
+    """The motion in a frame's time ``[B, 2, H, W]`` at the pixels of a frame between two peaks, straight and even.
+
+    ``peaks`` ``[B, 2, 3, H, W]`` and ``places`` ``[B, 2, 1, 1, 1]`` as in ``joined``. What passes through a pixel of
+    the frame is at ``place`` times the velocity on each peak, where the flow to the other peak tells the velocity.
+    """
+    before, after = peaks.unbind(dim=1)
+    first, second = places.unbind(dim=1)
+    there, back = flows_by(steady_flow, torch.cat((before, after)), torch.cat((after, before))).chunk(2)
+    there, back = there / (second - first), back / (first - second)
+    one, other = there, back
+    for _ in range(STEPS):
+        one, other = warp(there, first * one), warp(back, second * other)
+    return (one + other) / 2
+
+
+def fitted(flow: Tensor) -> Tensor:
+    """The motion that most of a picture shares, of the shape of ``flow`` ``[B, 2, H, W]``: affine, without outliers."""
+    height, width = flow.shape[-2:]
+    y, x = (torch.linspace(-1, 1, side, device=flow.device, dtype=torch.float64) for side in (height, width))
+    basis = torch.stack((torch.ones(height, width).to(x), x.expand(height, -1), y[:, None].expand(-1, width)), dim=-1)
+    basis, asked = basis.flatten(0, 1), flow.double().flatten(2).mT  # [P, 3], [B, P, 2]
+    weights = torch.ones_like(asked[..., :1])
+    for _ in range(FITTINGS):
+        told = (basis * weights).mT
+        made = basis @ torch.linalg.solve(told @ basis, told @ asked)
+        weights = 1 / (1 + (asked - made).square().sum(dim=-1, keepdim=True) / OUTLYING**2)
+    return made.mT.reshape(flow.shape).to(flow.dtype)
+
+
+def disagreement(own: Tensor, peaks: Tensor, flows: Tensor) -> Tensor:
+    """How far the frame and the peaks that ``flows`` bring lie apart about each pixel, ``[B, 1, H, W]``."""
+    before, after = (warp(peak, flow) for peak, flow in zip(peaks.unbind(1), flows.unbind(1), strict=True))
+    with_own = difference(own, before, AGREED) + difference(own, after, AGREED)
+    return with_own + PEAKS_COUNT * difference(before, after, AGREED)
