@@ -11,7 +11,6 @@ import torch
 
 from venh_lib.ablations import COLUMNS, WHOLE
 from venh_lib.bitstream import FrameInfo
-from venh_lib.blocks.dis import DenseInverseSearch
 from venh_lib.figures import twins
 from venh_lib.methods.on_brnet import OnBRNet
 
@@ -93,12 +92,9 @@ def moving(name: str) -> SimpleNamespace:
     return SimpleNamespace(name=name, infos=infos, compressed_frames=lambda: Frames(8.0), raw_frames=Frames)
 
 
-@pytest.fixture
-def network() -> SimpleNamespace:
-    network = SimpleNamespace(search=DenseInverseSearch())
-    network.motion = lambda window: OnBRNet.motion(network, window)
-    network.brought = lambda window: OnBRNet.brought(network, window)
-    return network
+@pytest.fixture(params=[False, True], ids=["from frame to frame", "between peaks"])
+def network(request) -> OnBRNet:
+    return OnBRNet(torch.nn.Identity(), 4, 4, between_peaks=request.param)
 
 
 def test_bringing_a_peak_that_moved_adds_to_the_mix(network):
@@ -106,7 +102,6 @@ def test_bringing_a_peak_that_moved_adds_to_the_mix(network):
     seen = twins.bringing(network, clip, [2, 6])
     assert seen["moved"] > 0.5 and 2 < seen["moved by (px)"] < 6
     assert 10 < seen["alike (dB)"] < 40 and seen["brought adds (dB)"] > 0.5
-    assert not network.search._forward_hooks
 
 
 def test_beside_a_lead_stand_the_clips_that_have_one_the_smallest_first(network):

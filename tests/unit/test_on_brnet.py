@@ -120,15 +120,19 @@ def moving(count: int) -> torch.Tensor:
     return torch.stack([large[..., 12 - s : 76 - s] for s in shifts], dim=1)
 
 
-def test_frames_are_brought_onto_the_restored_one():
+TOLD = torch.tensor([[37.0, 44.0, 37.0]]), torch.tensor([[-1.0, 0.0, 1.0]])
+
+
+@pytest.mark.parametrize("told", [None, (), TOLD], ids=["from frame to frame", "told nothing", "between peaks"])
+def test_frames_are_brought_onto_the_restored_one(told):
     window = moving(3)
-    network = OnBRNet(Middle(), 4, 4)
-    before, flow, after = network.motion(window)
+    network, told = OnBRNet(Middle(), 4, 4, between_peaks=told is not None), told or ()
+    before, flow, after = network.motion(window, *told)
     assert not flow.any()
     # What stands somewhere in the middle frame stands two pixels to the left in the one before.
     for flow, across in ((before, -2.0), (after, 2.0)):
         assert flow[..., 12:-12, 12:-12].mean(dim=(0, 2, 3)).tolist() == pytest.approx([across, 0.0], abs=0.1)
-    brought = network.brought(window)
+    brought = network.brought(window, *told)
     assert torch.equal(brought[:, 1], window[:, 1])
     left = (brought - window[:, 1:2]).abs()[..., 12:-12, 12:-12].mean(dim=(0, 2, 3, 4))
     assert (left[[0, 2]] < 0.1 * (window - window[:, 1:2]).abs().mean(dim=(0, 2, 3, 4))[[0, 2]]).all()
@@ -146,6 +150,26 @@ def test_brought_frames_get_the_light_of_the_restored_one_and_keep_their_detail(
     dotted = still.clone()
     dotted[:, 0, :, 24, 32] += 0.5  # a dot in a frame before
     assert network.brought(dotted)[0, 0, 0, 24, 32] > still[0, 0, 0, 24, 32] + 0.49
+
+
+def test_what_light_coding_may_have_taken_is_left_to_frames_brought_by_the_peaks():
+    """A frame whose light differs by a level may have a shade that the restored one lost."""
+    own = torch.full((1, 3, 64, 64), 0.5)
+    network = OnBRNet(Middle(), 4, 4, between_peaks=True)
+    for levels, left in ((1, 1 / 1.04), (5, 5 / 2), (20, 20 / 17)):
+        window = torch.stack((own + levels / 255, own, own), dim=1)
+        kept = (network.along(window, [torch.zeros(1, 2, 64, 64)] * 3)[:, 0] - own).mul(255)
+        assert torch.allclose(kept, torch.tensor(left), atol=1e-3), levels
+
+
+def test_a_network_is_told_what_it_reads_in_training():
+    network = OnBRNet(Middle(), 4, 4, between_peaks=True)
+    seen = []
+    network.search.forward = lambda window, *told: seen.append(told) or [torch.zeros_like(window[:, 0, :2])] * 3
+    given = samples() | {"qps": torch.rand(2, 3), "places": torch.rand(2, 3)}
+    network.training_loss(given, 0, 1, L1())
+    assert seen[0][0] is given["qps"] and seen[0][1] is given["places"]
+    assert OnBRNet(Middle(), 4, 4).reads == OnBRNet(Middle(), 4, 4, between_peaks=True, brought=False).reads == ()
 
 
 def test_offsets_wait_for_a_quarter_of_the_steps_and_are_slow_then():

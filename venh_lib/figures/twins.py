@@ -16,6 +16,7 @@ from venh_lib.ablations import COLUMNS, WHOLE, summary
 from venh_lib.dataset import Sequence
 from venh_lib.figures import style
 from venh_lib.figures.methods import tensor
+from venh_lib.methods.method import told
 from venh_lib.methods.on_brnet import OnBRNet
 
 
@@ -109,16 +110,15 @@ def bringing(network: OnBRNet, sequence: Sequence, frames: SequenceOf[int]) -> d
     PSNR of the peak, where it lies, to the frame; ``brought adds (dB)``: what bringing it adds to the best mix of both.
     """
     coded, raw = sequence.compressed_frames(), sequence.raw_frames()
-    peaks = [references.nearest_pqfs(sequence.infos, t)[2] for t in frames]
-    frame, peak = (torch.stack([tensor(coded.rgb(t)) for t in numbers]) for numbers in (frames, peaks))
-    truth, flows = torch.stack([tensor(raw.rgb(t)) for t in frames]), []
-    hook = network.search.register_forward_hook(lambda _, given, flow: flows.append(flow))
-    brought = network.brought(torch.stack([peak, frame], dim=1))[:, 0]
-    hook.remove()
+    numbers = [references.nearest_pqfs(sequence.infos, t) for t in frames]
+    windows = torch.stack([torch.stack([tensor(coded.rgb(t)) for t in window]) for window in numbers])
+    flows = network.motion(windows, *told(network.reads, sequence.infos, numbers).values())
+    frame, peak, brought = windows[:, 1], windows[:, 2], network.along(windows, flows)[:, 2]
+    truth = torch.stack([tensor(raw.rgb(t)) for t in frames])
     adds = best_mix(frame, brought, truth) - best_mix(frame, peak, truth)
     return {
-        "moved by (px)": flows[0].norm(dim=1).mean().item(),
-        "moved": flows[0].any(dim=1).float().mean().item(),
+        "moved by (px)": flows[2].norm(dim=1).mean().item(),
+        "moved": flows[2].any(dim=1).float().mean().item(),
         "alike (dB)": -10 * (peak - frame).square().flatten(1).mean(1).log10().mean().item(),
         "brought adds (dB)": adds.mean().item(),
     }

@@ -139,10 +139,12 @@ class OnBRNet(nn.Module):
 
     def brought(self, window: Tensor, *told: Tensor) -> Tensor:
         """The window with every other frame brought onto the restored one by ``motion``, and given its light."""
-        if self.search is None:
-            return window
+        return window if self.search is None else self.along(window, self.motion(window, *told))
+
+    def along(self, window: Tensor, flows: Sequence[Tensor]) -> Tensor:
+        """The window with each frame moved by its flow, and given the light of the restored one."""
         own = window[:, window.shape[1] // 2]
-        frames = zip(window.unbind(dim=1), self.motion(window, *told), strict=True)
+        frames = zip(window.unbind(dim=1), flows, strict=True)
         moved = [torch.where(flow.any(1, keepdim=True), warp(x, flow), x) for x, flow in frames]
         if isinstance(self.search, BetweenPeaks):
             return torch.stack([lit_as(own, x, CELL) for x in moved], dim=1)
