@@ -17,7 +17,7 @@ from tqdm import tqdm
 from venh_lib import checkpoints, devices
 from venh_lib.bitstream import FrameInfo, read_frame_infos
 from venh_lib.errors import SettingError, VideoError
-from venh_lib.methods.method import Method, as_seen_by, told
+from venh_lib.methods.method import Method, as_seen_by, readings
 from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
 from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
 from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
@@ -38,7 +38,7 @@ def _through_windows(
             runner(
                 ts,
                 [[source.held[i] for i in windows[t]] for t in ts],
-                told=tuple(told(method.reads, infos, [windows[t] for t in ts]).values()),
+                told=tuple(readings(method.reads, infos, [windows[t] for t in ts]).values()),
             )
             for ts in by_length.values()
         ]
@@ -54,7 +54,7 @@ def _through_segments(
         keep = slice(segment.first - segment.start, segment.last - segment.start)
         # No name for the list of frames: it would hold them while the next segment is read.
         window = range(segment.start, segment.stop)
-        said = told(method.reads, infos, [window]).values()
+        said = readings(method.reads, infos, [window]).values()
         yield [runner(range(segment.first, segment.last), [[source.held[i] for i in window]], keep, tuple(said))]
 
 

@@ -308,6 +308,25 @@ def test_a_network_that_reads_qps_is_told_those_of_its_segment(settings):
     assert [int(output.mean().round()) for output in outputs] == [info.qp for info in infos_of(13)]
 
 
+class Placed(nn.Module):
+    """A window network that paints the middle frame in its QP, and in where the first of its window lies."""
+
+    reads = ("qps", "places")
+
+    def forward(self, window, qps, places):
+        assert qps.shape == places.shape == window.shape[:2] and not places[:, places.shape[1] // 2].any()
+        return ((qps[:, 1] - places[:, 0]) / 255)[:, None, None, None] + 0 * window[:, 0]
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch": 4}, {"ensemble": 8}, {"tile": (16, 16), "overlap": 4}])
+def test_a_window_network_is_told_the_qps_and_places_of_its_windows(settings):
+    outputs = enhanced(Placed(), method_of(references.nearest_pqfs), clip_of(13), **settings)
+    infos = infos_of(13)
+    expected = [info.qp + t - references.nearest_pqfs(infos, t)[0] for t, info in enumerate(infos)]
+    assert [int(output.mean().round()) for output in outputs] == expected
+    assert len({e - info.qp for e, info in zip(expected, infos, strict=True)}) > 2
+
+
 def test_values_outside_the_range_are_clipped_and_rounded_to_the_nearest():
     frame = np.array([[[0, 100, 255]]], np.uint8)
     shift = torch.tensor([-0.2, 0.7 / 255, 0.2]).view(1, 3, 1, 1)
@@ -417,6 +436,7 @@ def test_policies_that_look_at_qps_are_found(policy, expected):
     assert reads_the_bitstream(method_of(policy)) is expected
     assert reads_the_bitstream(method_of(policy, kind="recurrent")) is False
     assert reads_the_bitstream(as_seen_by(Told(), method_of(policy, kind="recurrent"))) is True
+    assert reads_the_bitstream(as_seen_by(Placed(), method_of(policy))) is True
 
 
 @pytest.fixture

@@ -70,6 +70,16 @@ class Told(Shift):
         return clip + self.shift * qps[..., None, None, None] / 40
 
 
+class Placed(Shift):
+    """A window network that adds a share of where its frames lie, and says what it was told."""
+
+    reads = ("qps", "places")
+
+    def forward(self, window, qps, places):
+        assert qps.shape == places.shape == window.shape[:2] and qps.min() > 20
+        return window[:, 1] + self.shift * places[:, 2, None, None, None] / 40
+
+
 def of(network):
     """A method that is ``network``."""
     return replace(methods.get("arcnn"), build=lambda preset: network())
@@ -96,6 +106,12 @@ def test_one_process_trains_in_one_precision_after_another(tmp_path, clips, meth
 
 def test_a_network_that_reads_qps_is_told_them_in_training_and_validation(tmp_path, clips):
     run = training(replace(of(Told), kind="recurrent"), tmp_path, clips, replace(RECIPE, frames=3))
+    record = checkpoints.provenance(run.run())
+    assert run.network.shift.any() and record["validation_gain_db"].keys() == {clips[0].name}
+
+
+def test_a_window_network_is_told_places_in_training_and_validation(tmp_path, clips):
+    run = training(replace(of(Placed), policy=references.nearest_pqfs), tmp_path, clips)
     record = checkpoints.provenance(run.run())
     assert run.network.shift.any() and record["validation_gain_db"].keys() == {clips[0].name}
 

@@ -16,7 +16,7 @@ from venh_lib.ablations import COLUMNS, WHOLE, summary
 from venh_lib.dataset import Sequence
 from venh_lib.figures import style
 from venh_lib.figures.methods import tensor
-from venh_lib.methods.method import told
+from venh_lib.methods.method import readings
 from venh_lib.methods.on_brnet import OnBRNet
 
 
@@ -112,7 +112,7 @@ def bringing(network: OnBRNet, sequence: Sequence, frames: SequenceOf[int]) -> d
     coded, raw = sequence.compressed_frames(), sequence.raw_frames()
     numbers = [references.nearest_pqfs(sequence.infos, t) for t in frames]
     windows = torch.stack([torch.stack([tensor(coded.rgb(t)) for t in window]) for window in numbers])
-    flows = network.motion(windows, *told(network.reads, sequence.infos, numbers).values())
+    flows = network.motion(windows, *readings(network.reads, sequence.infos, numbers).values())
     frame, peak, brought = windows[:, 1], windows[:, 2], network.along(windows, flows)[:, 2]
     truth = torch.stack([tensor(raw.rgb(t)) for t in frames])
     adds = best_mix(frame, brought, truth) - best_mix(frame, peak, truth)

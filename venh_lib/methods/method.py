@@ -82,7 +82,7 @@ def as_seen_by(network: nn.Module, method: Method) -> Method:
     return replace(method, **wants) if wants else method
 
 
-def told(reads: Sequence[str], infos: Sequence[FrameInfo], windows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
+def readings(reads: Sequence[str], infos: Sequence[FrameInfo], windows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
     """What ``reads`` names of ``windows`` of frames of ``infos``, each ``[windows, T]``, float32; see ``Method``."""
     values = {
         "qps": [[infos[t].qp for t in window] for window in windows],
@@ -112,7 +112,7 @@ def restoration_gain(
 
     def restored(indices: Sequence[int]) -> Tensor:
         window = torch.stack([as_tensor(compressed.rgb(i)) for i in indices])[None]
-        given = (window, *told(method.reads, sequence.infos, [indices]).values())
+        given = (window, *readings(method.reads, sequence.infos, [indices]).values())
         return network(*(x.to(device) for x in given))[0].float()
 
     if method.kind == "recurrent":
