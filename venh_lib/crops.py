@@ -128,7 +128,7 @@ class Crops(Dataset):
 
     For window methods ``lq`` is [N, 3, side, side] (the policy's frames) and ``gt`` [3, side, side];
     for recurrent ones both are [T, 3, side, side], T consecutive frames. ``qps`` and ``places``, float32 [N] or [T],
-    say how coarsely the frames were coded and how many frames behind the middle one they are.
+    say how coarsely the frames were coded and how many frames after the middle one they are.
 
     With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, side, side], the true flow in
     pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, side, side]: where it

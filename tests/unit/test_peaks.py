@@ -71,7 +71,7 @@ def test_a_flow_that_fits_clearly_better_stands_alone(monkeypatch):
     ("qps", "places"),
     [
         ([38, 38, 38], [-2, 0, 2]),  # a peak itself
-        ([38, 44, 45], [-2, 0, 2]),  # nothing better behind it
+        ([38, 44, 45], [-2, 0, 2]),  # nothing better after it
         ([38, 44, 38], [-2, 0, -1]),  # nor when both lie before
     ],
 )

@@ -29,14 +29,14 @@ class BetweenPeaks(nn.Module):
     about the frame, and wrong about the scene (notebook 21). The peaks on both sides were corrected most: the motion
     between *them* is the scene's. If things go straight on, it says where each was in between; and what they did not do
     straight on, a hand that trembles, is mostly common to the whole picture, and a fit over all of it knows it well.
-    So, where a frame before and a frame behind are both better coded than the restored one, the flow to each of these
+    So, where a frame before and a frame after are both better coded than the restored one, the flow to each of these
     two is the mean of three: what is found between the frame and the peak, what the motion between the peaks says, and
     that with the common motion added. Where what was found is clearly better, it stands alone.
     """
 
     def forward(self, window: Tensor, qps: Tensor | None = None, places: Tensor | None = None) -> list[Tensor]:
         """A flow ``[B, 2, H, W]`` in pixels for each frame of ``window`` ``[B, N, 3, H, W]``, RGB in 0–1, zero for the
-        middle one. ``qps`` and ``places`` ``[B, N]``: the frames' QPs, and how many frames behind the middle one they
+        middle one. ``qps`` and ``places`` ``[B, N]``: the frames' QPs, and how many frames after the middle one they
         are; without them every flow is found from frame to frame.
         """
         with torch.no_grad(), devices.full_precision(window.device):
@@ -72,7 +72,7 @@ def believed(frame: Tensor, other: Tensor, flow: Tensor) -> Tensor:
 def peaks_around(qps: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Windows whose middle frame has better coded ones on both sides, and the best of each side.
 
-    ``qps``, ``places`` ``[B, N]``; numbers of windows, and of their frames before and behind, all ``[K]``. Of frames
+    ``qps``, ``places`` ``[B, N]``; numbers of windows, and of their frames before and after, all ``[K]``. Of frames
     that were coded alike the nearest is taken.
     """
     middle = qps.shape[1] // 2
@@ -84,7 +84,7 @@ def peaks_around(qps: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def joined(own: Tensor, peaks: Tensor, found: Tensor, places: Tensor) -> Tensor:
-    """Flows ``[B, 2, 2, H, W]`` to the peak before and the one behind, ``places`` ``[B, 2]`` frames away.
+    """Flows ``[B, 2, 2, H, W]`` to the peak before and the one after, ``places`` ``[B, 2]`` frames away.
 
     ``own`` ``[B, 3, H, W]``, ``peaks`` ``[B, 2, 3, H, W]``; ``found``: what was found to each.
     """

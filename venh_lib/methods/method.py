@@ -39,7 +39,7 @@ class Method:
     the network does something else than restore frames. ``ablations`` are twins of the `course` network that lack one
     idea each, by what they lack; they are trained by the recipe of the scale ``ablation``.
     ``reads``: what the network is called with beside the frames, in the order of its arguments, each ``[B, T]``,
-    float32: ``"qps"``, the frames' QPs, and ``"places"``, how many frames behind the middle one of a window or clip
+    float32: ``"qps"``, the frames' QPs, and ``"places"``, how many frames after the middle one of a window or clip
     they are. Networks that want them say so by an attribute of that name (``as_seen_by``).
     """
 

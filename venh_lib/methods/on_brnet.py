@@ -45,18 +45,19 @@ CELL = 16
 BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
     "search, where that makes them clearly more alike, and the method's own alignment is left with the rest: offsets "
-    "that start at zero are slow to find a motion. In notebooks 33 and 34 the validation clips gain by it and the test "
-    "clips do not. Frames are given the restored one's light, too, the mean over some fifty pixels, so that a lamp "
-    "that flickers does not pass from one frame into another."
+    "that start at zero are slow to find a motion. Of twins in notebooks 33 and 34 the validation clips gain by it and "
+    "the test clips do not; NOAHTCV's frames are brought by way of the peaks since. Frames are given the light of the "
+    "restored one, too, the mean over some fifty pixels, so that a lamp that flickers does not pass from one into "
+    "another."
 )
 # The same of methods whose frames are brought by way of the peaks.
 BETWEEN_PEAKS = (
     "Course preset: before all else the other frames are brought onto the restored one, and the method's own alignment "
     "is left with the rest: offsets that start at zero are slow to find a motion. It is OpenCV's dense inverse search "
     "that finds it, on blurred frames, and not between the frame and a peak alone, since coded frames move differently "
-    "from the scene: the motion between the peaks on both sides says as much (BetweenPeaks). Frames are given the "
-    "restored one's light, too, where the two clearly differ in it, so that a lamp that flickers does not pass from "
-    "one frame into another."
+    "from the scene: the motion between the peaks on both sides has as much to say (BetweenPeaks). Frames are given "
+    "the light of the restored one, too, where the two clearly differ in it, so that a lamp that flickers does not "
+    "pass from one frame into another."
 )
 # Among the departures of every method with several frames on a side.
 ORDERED = (
