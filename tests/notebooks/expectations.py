@@ -519,8 +519,11 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         # Flow has nothing to tell where hardly anything moves, and much where it does.
         "motion_left_of_slowest": (0.7, 1.5),
         "least_motion_left": (0.0, 0.25),
+        # The text says a quarter less.
+        "used_over_found": (0.68, 0.8),
         "offsets_over_flow": (0.95, 1.05),
         "least_fused": (0.05, 10.0),
+        "new_in_after_by_raw_motion": (1.2, 1.6),
         "lost_without_flow": (0.1, 1.5),
         # The text says that they do little once the flow has brought the frames.
         "lost_without_offsets": (-0.02, 0.03),
@@ -1564,6 +1567,17 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: f["rank_correlation_with_lead"] > f["rank_correlation_with_motion"],
         ),
         ("by true motion it has much", lambda f: f["new_in_before_by_raw_motion"] > f["new_in_before"] + 0.3),
+        (
+            "the peaks know more of it: more than half, and several times what is found",
+            lambda f: (
+                f["new_in_before_by_peaks"]
+                > max(0.52 * f["new_in_before_by_raw_motion"], 3.5 * f["new_in_before"])
+            ),
+        ),
+        (
+            "of what the peak after has they know most",
+            lambda f: f["new_in_after_by_peaks"] > max(0.75 * f["new_in_after_by_raw_motion"], f["new_in_after"] + 0.3),
+        ),
         ("what the peak before holds was handed on", lambda f: f["gain_by_after"] > f["gain_by_before"] + 0.05),
         (
             "what bringing adds, and likeness, tell more than motion of who pays",
