@@ -19,7 +19,7 @@ from torch.utils.data import Dataset, Sampler
 from venh_lib.colour import crop_planes, join_planes, planes_to_channels, split_planes
 from venh_lib.dataset import FILM, Sequence
 from venh_lib.errors import DataError, SettingError
-from venh_lib.methods.method import readings
+from venh_lib.references import beside_frames
 from venh_lib.scenes import Scene
 from venh_lib.video import Frames
 
@@ -246,8 +246,8 @@ class Crops(Dataset):
         shape = (len(draws), -1, *images.shape[1:])
         lq, gt = images[: len(given)].reshape(shape), images[len(given) :].reshape(shape)
         batch = {"lq": lq, "gt": gt if self.recurrent else gt[:, 0]}
-        said = [readings(("qps", "places"), self.sequences[draw.clip].infos, [draw.inputs]) for draw in draws]
-        batch |= {name: torch.cat([own[name] for own in said]) for name in said[0]}
+        said = [beside_frames(self.sequences[draw.clip].infos, [draw.inputs]) for draw in draws]
+        batch |= {name: torch.tensor([own[name][0] for own in said], dtype=torch.float32) for name in said[0]}
         if self.motion:
             flows = [self._flow(draw, s) for draw in draws for s in draw.inputs]
             for key, values in zip(("motion", "known"), zip(*flows, strict=True), strict=True):

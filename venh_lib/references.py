@@ -276,3 +276,11 @@ def best_intra_frame(infos: Sequence[FrameInfo], t: int, relevance: Sequence[flo
             f"got {list(relevance)}."
         )
     return max(zip(relevance, intra, strict=True), key=lambda pair: (pair[0], -abs(pair[1] - t)))[1]
+
+
+def beside_frames(infos: Sequence[FrameInfo], windows: Sequence[Sequence[int]]) -> dict[str, list[list[int]]]:
+    """What networks may read of windows of frames: ``qps``, and ``places``, counted from each window's middle frame."""
+    return {
+        "qps": [[infos[t].qp for t in window] for window in windows],
+        "places": [[t - window[len(window) // 2] for t in window] for window in windows],
+    }

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from venh_lib import challenge
+from venh_lib import challenge, references
 from venh_lib.bitstream import FrameInfo
 from venh_lib.dataset import Sequence as Clip
 from venh_lib.errors import SettingError
@@ -84,10 +84,7 @@ def as_seen_by(network: nn.Module, method: Method) -> Method:
 
 def readings(reads: Sequence[str], infos: Sequence[FrameInfo], windows: Sequence[Sequence[int]]) -> dict[str, Tensor]:
     """What ``reads`` names of ``windows`` of frames of ``infos``, each ``[windows, T]``, float32; see ``Method``."""
-    values = {
-        "qps": [[infos[t].qp for t in window] for window in windows],
-        "places": [[t - window[len(window) // 2] for t in window] for window in windows],
-    }
+    values = references.beside_frames(infos, windows)
     return {name: torch.tensor(values[name], dtype=torch.float32) for name in reads}
 
 
