@@ -148,8 +148,10 @@ def like_a_stream(pattern: Sequence[int], slices: str) -> tuple[FrameInfo, ...]:
 
 def reads_the_bitstream(method: Method) -> bool:
     """Whether the method needs QPs or slice types: its policy is asked about two streams."""
-    if method.kind == "recurrent" or "qps" in method.reads:
-        return "qps" in method.reads
+    if "qps" in method.reads:
+        return True
+    if method.kind == "recurrent":
+        return False
     one = like_a_stream((36, 45, 44, 45), "IPPPPPPPPP")
     other = like_a_stream((45, 44, 45, 40, 44, 38), "IBPB")
     return any(method.policy(one, t) != method.policy(other, t) for t in range(len(one)))
