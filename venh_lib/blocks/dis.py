@@ -74,12 +74,21 @@ class DenseInverseSearch(nn.Module):
 
 def difference(frame: Tensor, other: Tensor, around: int) -> Tensor:
     """Mean squared difference of frames over ``around`` pixels a side, odd, about each pixel: ``[B, 1, H, W]``."""
-    squared = (frame.detach() - other.detach()).float().square().mean(dim=1, keepdim=True)
+    return mean_about(squared(frame, other), around)
+
+
+def squared(frame: Tensor, other: Tensor) -> Tensor:
+    """Squared difference of frames at each pixel, mean of the colours: float32 ``[B, 1, H, W]``."""
+    return (frame.detach() - other.detach()).float().square().mean(dim=1, keepdim=True)
+
+
+def mean_about(values: Tensor, around: int) -> Tensor:
+    """Mean of ``values`` ``[B, 1, H, W]`` over a square of ``around`` pixels a side, odd, about each, of what there is."""
     # Along rows and columns in turn: of a square of 65 pixels that is a thirtieth of the work.
     for size in ((around, 1), (1, around)):
         half = tuple(side // 2 for side in size)
-        squared = functional.avg_pool2d(squared, size, stride=1, padding=half, count_include_pad=False)
-    return squared
+        values = functional.avg_pool2d(values, size, stride=1, padding=half, count_include_pad=False)
+    return values
 
 
 def _luma(frames: Tensor) -> np.ndarray:

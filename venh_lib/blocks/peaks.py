@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from venh_lib import devices
-from venh_lib.blocks.dis import FITS, difference, flows_by, steady_flow
+from venh_lib.blocks.dis import FITS, difference, flows_by, mean_about, squared, steady_flow
 from venh_lib.blocks.flow import warp
 
 # A flow that was found between two frames is believed where they come nearer to each other by FITS, over BELIEVED
@@ -14,8 +14,9 @@ from venh_lib.blocks.flow import warp
 BELIEVED, ALIKE = 17, 8e-4
 # Steps in which the motion at a pixel of the frame is found from that at the peaks' pixels.
 STEPS = 4
-# The common motion is a fit that counts what lies further off than OUTLYING pixels less and less.
-FITTINGS, OUTLYING = 8, 0.3
+# The common motion is a fit that counts what lies further off than OUTLYING pixels less and less. Its six numbers are
+# sure enough by ROWS rows of a picture, and as close columns.
+FITTINGS, OUTLYING, ROWS = 8, 0.3, 60
 # The flow that was found is used alone where the three frames agree on it by this much better than on the mean, over
 # AGREED pixels a side; that the two peaks agree counts so many times as much as that the frame does with either.
 # All ours: so the validation clips' peaks come nearest to what the frames between them lost.
@@ -118,20 +119,25 @@ def velocity_between(peaks: Tensor, places: Tensor) -> Tensor:
 
 def fitted(flow: Tensor) -> Tensor:
     """The motion that most of a picture shares, of the shape of ``flow`` ``[B, 2, H, W]``: affine, without outliers."""
-    height, width = flow.shape[-2:]
-    y, x = (torch.linspace(-1, 1, side, device=flow.device, dtype=torch.float64) for side in (height, width))
-    basis = torch.stack((torch.ones(height, width).to(x), x.expand(height, -1), y[:, None].expand(-1, width)), dim=-1)
-    basis, asked = basis.flatten(0, 1), flow.double().flatten(2).mT  # [P, 3], [B, P, 2]
+    step = max(1, min(flow.shape[-2:]) // ROWS)
+    whole = affine_basis(*flow.shape[-2:]).to(flow.device)
+    basis, asked = (values[..., ::step, ::step].double().flatten(-2).mT for values in (whole, flow))  # [P, 3], [B, P, 2]
     weights = torch.ones_like(asked[..., :1])
     for _ in range(FITTINGS):
         told = (basis * weights).mT
-        made = basis @ torch.linalg.solve(told @ basis, told @ asked)
-        weights = 1 / (1 + (asked - made).square().sum(dim=-1, keepdim=True) / OUTLYING**2)
-    return made.mT.reshape(flow.shape).to(flow.dtype)
+        parameters = torch.linalg.solve(told @ basis, told @ asked)  # [B, 3, 2]
+        weights = 1 / (1 + (asked - basis @ parameters).square().sum(dim=-1, keepdim=True) / OUTLYING**2)
+    return (parameters.mT.to(flow) @ whole.flatten(1)).reshape(flow.shape)
+
+
+def affine_basis(height: int, width: int) -> Tensor:
+    """One, the column and the row of each pixel ``[3, H, W]``, from -1 to 1: what an affine motion is a sum of."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
+    return torch.stack((torch.ones_like(x), x, y))
 
 
 def disagreement(own: Tensor, peaks: Tensor, flows: Tensor) -> Tensor:
     """How far the frame and the peaks that ``flows`` bring lie apart about each pixel, ``[B, 1, H, W]``."""
     before, after = (warp(peak, flow) for peak, flow in zip(peaks.unbind(1), flows.unbind(1), strict=True))
-    with_own = difference(own, before, AGREED) + difference(own, after, AGREED)
-    return with_own + PEAKS_COUNT * difference(before, after, AGREED)
+    apart = squared(own, before) + squared(own, after) + PEAKS_COUNT * squared(before, after)
+    return mean_about(apart, AGREED)
