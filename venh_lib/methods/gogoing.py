@@ -14,7 +14,7 @@ from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
 from venh_lib.methods.on_brnet import (
-    BROUGHT,
+    BETWEEN_PEAKS,
     CALM,
     DIFFERENT,
     EDVR_SLOWNESS,
@@ -98,7 +98,7 @@ def build(preset: str) -> nn.Module:
     if check_preset(preset) == "paper":
         widths = (128, 256, 512)
         return HalfSize(GogoingCore(128, groups=8, widths=widths, blocks=2, reduction=16), 128, widths[0], extract=5)
-    return OnBRNet(course_core(), CHANNELS, CHANNELS, policy=references.BestNext(POLICY))
+    return OnBRNet(course_core(), CHANNELS, CHANNELS, between_peaks=True, policy=references.BestNext(POLICY))
 
 
 def course_core(**ablation: bool) -> GogoingCore:
@@ -159,7 +159,7 @@ METHOD = Method(
         "PCD, its three levels and cascade, TSA and the seven frames are kept.",
         "Course preset: the U-Net starts at its finest scale, which passes nearly as it is; a tenth of what the "
         "coarser ones say joins it.",
-        BROUGHT,
+        BETWEEN_PEAKS,
         CALM,
         DIFFERENT,
         HEARD_HALF,
