@@ -83,7 +83,7 @@ def squared(frame: Tensor, other: Tensor) -> Tensor:
 
 
 def mean_about(values: Tensor, around: int) -> Tensor:
-    """Mean of ``values`` ``[B, 1, H, W]`` over a square of ``around`` pixels a side, odd, about each, of what there is."""
+    """Mean of ``values`` ``[B, 1, H, W]`` over ``around`` pixels a side, odd, about each, of what lies inside."""
     # Along rows and columns in turn: of a square of 65 pixels that is a thirtieth of the work.
     for size in ((around, 1), (1, around)):
         half = tuple(side // 2 for side in size)
