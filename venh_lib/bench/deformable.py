@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from venh_lib.bench.timing import Figures, added_memory, in_a_fresh_process, seconds
 
 CHANNELS, GROUPS, TAPS = 64, 8, 9
+# What the networks are given: a clip and a window, [B, T, 3, H, W].
+CLIP, WINDOW = (1, 5, 3, 256, 256), (1, 5, 3, 128, 128)
 
 
 def _calls(batch: int, side: int) -> tuple[Callable[[], None], Callable[[], None]]:
@@ -48,9 +50,9 @@ def deform(rounds: int = 5) -> Figures:
     """Our deformable convolution on a CPU against torchvision's, side by side: alone, and in whole networks.
 
     Alone: 4×64×64×64, 8 offset groups, float32, offsets of a few pixels; forward, and forward with backward. Networks:
-    BasicVSR++ of 32 channels and 3 blocks a branch on 5×256×256, EDVR of 32 channels on 5 frames of 128×128; inference
-    and a training step, in float32, and in bf16 with channels last. Ratios above 1 say that ours is faster. The
-    memory of each is what a call forward and backward adds to the process at its peak.
+    BasicVSR++ of 32 channels and 3 blocks a branch on CLIP, EDVR of 32 channels on WINDOW; inference and a training
+    step, in float32, and in bf16 with channels last. Ratios above 1 say that ours is faster. The memory of each is what
+    a call forward and backward adds to the process at its peak.
     """
     import torch
 
@@ -78,8 +80,8 @@ def deform(rounds: int = 5) -> Figures:
     for name, torchvision in (("memory_mib", False), ("memory_torchvision_mib", True)):
         figures[name] = round(in_a_fresh_process("venh_lib.bench.deformable", f"_memory({torchvision})"), 1)
     networks = {
-        "basicvsr_plus_plus": (BasicVSRPlusPlus(32, 3), (1, 5, 3, 256, 256)),
-        "edvr": (EDVR(32, 5, extract=2, reconstruct=5), (1, 5, 3, 128, 128)),
+        "basicvsr_plus_plus": (BasicVSRPlusPlus(32, 3), CLIP),
+        "edvr": (EDVR(32, 5, extract=2, reconstruct=5), WINDOW),
     }
     for name, (network, shape) in networks.items():
         for precision in ("fp32", "bf16") if devices.cpu_has_bf16() else ("fp32",):
