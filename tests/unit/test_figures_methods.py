@@ -116,6 +116,18 @@ def test_every_method_has_a_mark_beside_the_bars_and_none_has_their_colour():
     assert len({(line.get_color(), line.get_marker()) for line in marks}) == 16
 
 
+def test_a_method_has_the_same_mark_in_every_figure():
+    names = ["noahtcv", "gogoing", "vue", "arcnn"]
+    rows = pandas.DataFrame(
+        [(name, clip, 0.1) for name in names for clip in ("a", "b")], columns=["method", "clip", "gain_db"]
+    )
+    looks = [
+        {line.get_label(): (line.get_color(), line.get_marker()) for line in draw.beside(shown, "vue").axes[0].lines}
+        for shown in (rows, rows[rows["method"] != "arcnn"])
+    ]
+    assert looks[0]["noahtcv"] == looks[1]["noahtcv"] != looks[0]["gogoing"]
+
+
 def test_names_beside_the_dots_do_not_meet():
     heights = [0.1, 0.5, 0.51, 0.52, 0.9]
     moved = leaderboard.apart(heights, 0.1)

@@ -130,8 +130,13 @@ def by_speed(errors: pandas.DataFrame) -> Figure:
     """Mean errors in pixels, a column for each estimate, against how far pixels moved, a row for each class."""
     figure, axes = style.new(height=3.2)
     place = axes[0, 0]
-    for (name, values), shape, colour in zip(errors.items(), cycle("os^Dv"), cycle(style.PALETTE), strict=False):
-        place.plot(range(len(errors)), values, f"{shape}-", markersize=4, color=colour, label=name)
+    # Curves that coincide show beside each other: each is thinner than those it lies upon.
+    widths = np.linspace(4.0, 1.0, len(errors.columns))
+    looks = zip(errors.items(), cycle("os^Dv"), cycle(style.PALETTE), widths, strict=False)
+    for (name, values), shape, colour, wide in looks:
+        place.plot(
+            range(len(errors)), values, f"{shape}-", markersize=2 + 2 * wide, linewidth=wide, color=colour, label=name
+        )
     place.set_xticks(range(len(errors)), errors.index)
     place.set(yscale="log", xlabel="true motion (px)", ylabel="mean error (px)")
     place.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -152,8 +157,13 @@ def scattered(clips: pandas.DataFrame) -> Figure:
     figure, axes = style.new(height=3.4)
     place, (across, up) = axes[0, 0], clips.columns
     place.scatter(clips[across], clips[up], color=style.BLUE)
-    for name, row in clips.iterrows():
-        place.annotate(name, (row[across], row[up]), (4, 4), textcoords="offset points", fontsize=8)
+    scaled = (clips - clips.min()) / (clips.max() - clips.min()).replace(0, 1)
+    for name, (right, high) in scaled.iterrows():
+        # A name stands left of a point in the right half, and under one that has another close above it.
+        near = scaled[(scaled - (right, high)).abs().lt((0.2, 0.08)).all(axis=1)]
+        under = (near[up] > high).any()
+        side, level = ("right", -4) if right > 0.5 else ("left", 4), -10 if under else 4
+        place.annotate(name, clips.loc[name], (side[1], level), textcoords="offset points", ha=side[0], fontsize=8)
     place.axhline(0, color=style.BLACK, linewidth=0.8)
     place.set(xlabel=across, ylabel=up)
     return figure

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence as SequenceOf
-from itertools import cycle
 
 import numpy as np
 import pandas
@@ -15,7 +14,13 @@ from venh_lib import challenge
 from venh_lib.dataset import Sequence
 from venh_lib.errors import SettingError
 from venh_lib.figures import style
+from venh_lib.methods import METHODS
 from venh_lib.methods.method import PRESETS, Method
+
+# Of methods beside each other; eleven shapes and six colours have no divisor in common, so 66 methods differ. Bars are
+# sky blue, and yellow is hard to see.
+MARKS = "o^sDvP*<>hX"
+MARK_COLOURS = tuple(colour for colour in style.PALETTE if colour not in (style.SKY, style.YELLOW))
 
 
 def sizes(method: Method, track: int = 1) -> pandas.DataFrame:
@@ -124,18 +129,25 @@ def gains(table: pandas.DataFrame, title: str) -> Figure:
 
 
 def beside(recorded: pandas.DataFrame, slug: str, now: pandas.DataFrame | None = None) -> Figure:
-    """Recorded gain in dB on each clip: bars for ``slug``, a mark for each other method, crosses for ``now``."""
+    """Recorded gain in dB on each clip: bars for ``slug``, a mark for each other method, crosses for ``now``.
+
+    Marks stand side by side in the order of METHODS; a method has the same in every figure.
+    """
     table = recorded.pivot(index="clip", columns="method", values="gain_db")
     figure, axes = style.new(height=3.4)
     place = axes[0, 0]
     place.bar(range(len(table)), table[slug], 0.7, color=style.SKY, label=slug)
-    colours = cycle(colour for colour in style.PALETTE if colour != style.SKY)
-    for name, shape, colour in zip(table.columns.drop(slug), cycle("o^sDvP*<>hXd"), colours, strict=False):
-        place.plot(range(len(table)), table[name], shape, markersize=5, color=colour, label=name)
+    known = (*METHODS, *sorted(set(table.columns) - METHODS.keys()))
+    others = [name for name in known if name in table.columns and name != slug]
+    for number, name in enumerate(others):
+        at = np.arange(len(table)) + 0.6 * ((number + 0.5) / len(others) - 0.5)
+        look = known.index(name)  # the same in every notebook
+        shape, colour = MARKS[look % len(MARKS)], MARK_COLOURS[look % len(MARK_COLOURS)]
+        place.plot(at, table[name], shape, markersize=5, color=colour, label=name)
     if now is not None:
-        known = now[now["clip"].isin(table.index)]
-        at = table.index.get_indexer(known["clip"])
-        place.plot(at, known["gain_db"], "x", color=style.BLACK, markersize=9, label=f"{slug}, this run")
+        measured = now[now["clip"].isin(table.index)]
+        at = table.index.get_indexer(measured["clip"])
+        place.plot(at, measured["gain_db"], "x", color=style.BLACK, markersize=9, label=f"{slug}, this run")
     place.axhline(0, color=style.BLACK, linewidth=0.8)
     place.set_xticks(range(len(table)), table.index, rotation=20, ha="right")
     place.set_ylabel("gain in RGB PSNR (dB)")

@@ -150,7 +150,8 @@ def key(axes: Axes, most: float, title: str, size: int = 201) -> None:
     ways |= {"up": (middle, 0, "center"), "down": (middle, size, "center")}
     for name, (across, down, side) in ways.items():
         level = {"up": "top", "down": "bottom"}.get(name, "center")
-        axes.text(across, down, name, ha=side, va=level, fontsize=8)
+        behind = {"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 1}
+        axes.text(across, down, name, ha=side, va=level, fontsize=8, bbox=behind)
 
 
 def errors(truth: np.ndarray, frames: Mapping[str, np.ndarray]) -> Figure:
