@@ -256,7 +256,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
         ),
     },
     "22_attention_and_unets": {
-        "Exercise 1": Exercise(("columns = 15",), ("columns = 11", "columns = 13", "columns = 7", "columns = 9")),
+        "Exercise 1": Exercise(("columns = 23",), ("columns = 21", "columns = 19", "columns = 11", "columns = 15")),
         "Exercise 2": Exercise(
             ("operations = 512", "operations = 2 * 64 * 4"),
             (

@@ -291,6 +291,9 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "noise_frame": (3.4, 5.3),
         "noise_pixel": (2.5, 4.0),
         "noise_told": (4.3, 6.2),
+        "least_noise_frame": (0.2, 2.0),
+        "least_noise_pixel": (1.0, 2.5),
+        "least_noise_told": (1.0, 3.5),
         "noise_by_squares_of_8": (2.5, 5.0),
         "noise_by_squares_of_64": (3.2, 5.3),
         "factors_by_strength": (0.05, 0.4),
@@ -320,7 +323,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "filled_right": (0.4, 1.4),
         "mean_stranger": (-14.0, -6.0),
         "products_stranger": (-20.0, -10.0),
-        # The text says that nearly nothing is lost.
+        # The text says that nearly nothing is lost of the frame.
         "normalised_stranger": (-0.5, 0.5),
         "filled_stranger": (-0.5, 0.5),
         "mean_half": (-10.0, -3.0),
@@ -346,6 +349,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         # The text says that what is fused is turned down.
         "mask_mean": (0.2, 0.45),
         "mask_between_places": (0.005, 0.1),
+        "mask_like_shift": (-1.0, 0.0),
         "gain_as_trained": (0.6, 1.1),
         # The text says next to nothing.
         "lost_channel_bilibili": (0.001, 0.03),
@@ -586,6 +590,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "lost_without_offsets": (-0.01, 0.01),
         "lost_without_attention": (-0.01, 0.01),
         "lost_without_flow": (0.3, 2.0),
+        "gained_without_flow": (0.15, 0.5),
         # The text says that a peak gains nothing from the others.
         "added_at_peaks": (-0.1, 0.05),
         "gain": (0.55, 0.75),
@@ -1343,6 +1348,7 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: f["lost_of_the_fine_with_skips"] < f["lost_of_the_fine_without_skips"],
         ),
         ("a frame's means tell more than a pixel", lambda f: f["noise_frame"] > f["noise_pixel"] + 0.2),
+        ("but for the weakest noise", lambda f: f["least_noise_frame"] < f["least_noise_pixel"] - 0.1),
         ("to be told is better still", lambda f: f["noise_told"] > f["noise_frame"] + 0.2),
         ("small squares tell less", lambda f: f["noise_by_squares_of_8"] < f["noise_frame"] - 0.05),
         ("factors answer to the strength", lambda f: f["factors_by_strength"] > 1.5 * f["factors_by_clip"]),
@@ -1380,6 +1386,13 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: f["half_spoilt_replaced"] > max(f["half_spoilt_shut"], f["half_spoilt_heard"]) + 0.03,
         ),
         ("a stranger costs", lambda f: f["half_spoilt_heard"] < f["right_heard"] - 0.15),
+        (
+            "the mask costs more than any part earns",
+            lambda f: (
+                -f["lost_spatial_mt_maxclear"]
+                > max(f["lost_channel_bilibili"], f["lost_coarse_noahtcv"], f["lost_coarse_gogoing"])
+            ),
+        ),
         (
             "parts earn a small part of the gain",
             lambda f: max(f["lost_channel_bilibili"], f["lost_coarse_noahtcv"]) < 0.05 * f["gain_as_trained"],

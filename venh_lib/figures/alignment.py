@@ -208,5 +208,7 @@ def strengths(maps: Mapping[str, np.ndarray], columns: int = 2) -> Figure:
     for place, (name, values) in zip(axes.flat, maps.items(), strict=False):
         low, high = np.quantile(values, (0.005, 0.995))
         style.picture(place, np.zeros((height, width, 3), np.uint8), f"{name}: {low:.2g} to {high:.2g}")
-        place.imshow(values, cmap="cividis", vmin=low, vmax=high, interpolation="nearest")
+        # What is the same everywhere, for all that its title shows, has no pattern.
+        spread = max(high - low, 0.02 * max(abs(low), abs(high)))
+        place.imshow(values, cmap="cividis", vmin=low, vmax=low + spread, interpolation="nearest")
     return figure
