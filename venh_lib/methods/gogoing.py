@@ -130,7 +130,7 @@ METHOD = Method(
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
         (1, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS),
-        (3, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS, start=(("", "gogoing", 1),)),
+        (3, "course"): window_recipe(500, L2(), slowness=EDVR_SLOWNESS, start=(("", "gogoing", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
     departures=(

@@ -165,7 +165,7 @@ METHOD = Method(
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
         (1, "course"): window_recipe(1_500, L2()),
         (1, "ablation"): window_recipe(1_000, L2()),
-        (3, "course"): window_recipe(600, L2(), start=(("", "noahtcv", 1),), validate_every=200),
+        (3, "course"): window_recipe(1_500, L2(), start=(("", "noahtcv", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
     departures=(
