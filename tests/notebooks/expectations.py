@@ -641,14 +641,14 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "gain_shipped_brnet": (0.29, 0.41),
         "gain_told_nothing": (0.3, 0.42),
         "gain_by_itself": (0.29, 0.41),
-        "gain_by_all": (0.66, 0.9),
+        "gain_by_all": (1.0, 1.3),
         # The text says that it does not agree with what is missing.
         "agreement_of_the_frame_alone": (-0.06, 0.05),
-        "agreement_of_the_others": (0.35, 0.5),
-        "lost_without_next": (0.5, 0.7),
-        # The text says that no other place counts, and that a peak gains without them.
-        "lost_without_last": (-0.02, 0.02),
-        "lost_without_one_of_the_rest": (-0.02, 0.03),
+        "agreement_of_the_others": (0.45, 0.6),
+        "lost_without_next": (0.95, 1.2),
+        # The text says that no other place counts for more than hundredths, and that a peak gains without them.
+        "lost_without_last": (0.0, 0.06),
+        "lost_without_one_of_the_rest": (-0.02, 0.06),
         "lost_without_all_six_at_peaks": (-0.1, -0.03),
         # The text says that the others earned hardly anything.
         "weights_beyond_next": (0.015, 0.04),
@@ -668,31 +668,31 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "nine_tenths_of_eighth_within": (15, 27),
         # No route leads beyond the reach: zeros, not small numbers.
         "far_influence_held": 0.0,
-        "far_influence_free": (0.0033, 0.006),
-        "influence_of_half": (0.68, 0.82),
-        "influence_of_quarter": (0.11, 0.18),
+        "far_influence_free": (0.0005, 0.003),
+        "influence_of_half": (0.35, 0.46),
+        "influence_of_quarter": (0.2, 0.3),
         # A U-Net at its start, whatever the random numbers: 0.70, 0.13 and 0.17 with two seeds.
         "influence_of_half_at_start": (0.6, 0.8),
         "influence_of_quarter_at_start": (0.07, 0.2),
         "influence_of_eighth_at_start": (0.1, 0.25),
-        # The text says next to nothing.
-        "lost_without_below_half": (-0.01, 0.02),
-        "lost_without_own_quarter": (-0.01, 0.02),
+        # The text says hundredths.
+        "lost_without_below_half": (0.01, 0.06),
+        "lost_without_own_quarter": (-0.01, 0.04),
         "lost_without_below_quarter": (-0.01, 0.02),
-        "lost_by_zero_own_half": (0.48, 0.7),
-        "lost_by_zero_own_quarter": (-0.01, 0.02),
-        "drawn_by_half": (2.1, 3.0),
-        "drawn_by_quarter": (0.04, 0.1),
-        "drawn_by_eighth": (0.04, 0.1),
+        "lost_by_zero_own_half": (0.95, 1.25),
+        "lost_by_zero_own_quarter": (0.02, 0.09),
+        "drawn_by_half": (2.8, 3.7),
+        "drawn_by_quarter": (0.15, 0.3),
+        "drawn_by_eighth": (0.12, 0.25),
         "clips_differ_by_most": (0.004, 0.01),
-        # The text says that the frame is not listened to.
+        # The text says that the frame is not listened to, and that one number costs under a hundredth.
         "lost_by_mean_factors": (-0.005, 0.005),
         "lost_by_factors_of_another": (-0.005, 0.005),
-        "lost_by_one_number": (-0.01, 0.005),
-        "kept_by_one_factor": (0.9, 1.02),
-        "kept_without_blocks": (0.8, 0.93),
+        "lost_by_one_number": (0.002, 0.01),
+        "kept_by_one_factor": (0.82, 0.95),
+        "kept_without_blocks": (0.65, 0.8),
         "gain": (0.55, 0.75),
-        "least_gain": (0.33, 0.46),
+        "least_gain": (0.4, 0.53),
     },
     "38_nju_vision": {
         **OF_A_METHOD,
@@ -999,8 +999,8 @@ RELATIONS: dict[str, list[Relation]] = {
         ),
         ("the next peak brings nearly all", lambda f: f["lost_without_next"] > 0.9 * f["lost_without_all_six"]),
         (
-            "in its place the last one brings something, and loses the larger part",
-            lambda f: 0.5 * f["lost_without_next"] < f["lost_with_last_in_both"] < f["lost_without_next"] - 0.05,
+            "in its place the last one brings half",
+            lambda f: 0.4 * f["lost_without_next"] < f["lost_with_last_in_both"] < 0.6 * f["lost_without_next"],
         ),
         (
             "exchanged, the next one is not heard",
@@ -1016,8 +1016,12 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: abs(f["influence_of_half"] + f["influence_of_quarter"] + f["influence_of_eighth"] - 1) < 1e-4,
         ),
         (
-            "the bottom has less influence than it had",
-            lambda f: f["influence_of_eighth"] < f["influence_of_eighth_at_start"] - 0.03,
+            "the coarser scales have more influence than they had, and more than the finest",
+            lambda f: (
+                f["influence_of_eighth"] > f["influence_of_eighth_at_start"] + 0.1
+                and f["influence_of_quarter"] > f["influence_of_quarter_at_start"] + 0.05
+                and f["influence_of_half"] < 0.5 < f["influence_of_half_at_start"]
+            ),
         ),
         (
             "without the finest scale's own about all is lost",
@@ -1038,8 +1042,8 @@ RELATIONS: dict[str, list[Relation]] = {
         ("and much more than clips", lambda f: f["channels_differ_by"] > 10 * f["clips_differ_by"]),
         ("frames of one clip less than clips", lambda f: f["frames_differ_by"] < 0.8 * f["clips_differ_by"]),
         (
-            "blocks are worth a little of what both stages bring",
-            lambda f: 0.01 < f["lost_without_blocks"] < 0.2 * f["lost_unheard"],
+            "blocks are worth about a fifth of what both stages bring",
+            lambda f: 0.14 < f["lost_without_blocks"] / f["lost_unheard"] < 0.24,
         ),
         ("and gains are gains", lambda f: f["gain_as_computed"] > f["lost_unheard"] > 0.2),
         (
@@ -1047,8 +1051,11 @@ RELATIONS: dict[str, list[Relation]] = {
             lambda f: 1.02 > f["kept_by_one_other_frame"] > f["kept_without_blocks"] + 0.05,
         ),
         (
-            "it gains about as much as its like",
-            lambda f: f["least_of_its_like"] - 0.02 < f["recorded_gain"] < f["most_of_its_like"] + 0.02,
+            "it gains as much as NOAHTCV, and more than those behind a simpler flow",
+            lambda f: (
+                abs(f["recorded_gain"] - f["recorded_gain_of_noahtcv"]) < 0.05
+                and f["recorded_gain"] > f["most_by_the_simpler_flow"] + 0.1
+            ),
         ),
     ],
     "38_nju_vision": [
