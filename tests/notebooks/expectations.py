@@ -883,10 +883,10 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "gain_at_best_share_of_noahtcv_track_3": (0.36, 0.5),
         "share_at_lower_QPs_of_own_weights": (0.57, 0.75),
         # Means over the methods that have weights for both tracks.
-        "least_earned_by_own_weights": (0.23, 0.35),
-        "others_weights_on_fine_clips": (-0.6, -0.4),
+        "least_earned_by_own_weights": (0.4, 0.5),
+        "others_weights_on_fine_clips": (-0.65, -0.55),
         "others_weights_on_coarse_clips": (0.36, 0.5),
-        "own_weights_on_fine_clips": (0.075, 0.095),
+        "own_weights_on_fine_clips": (0.09, 0.11),
         "own_weights_on_coarse_clips": (0.53, 0.67),
         "gain_per_qp_between_clips": (0.05, 0.075),
         "gain_per_qp_within_clips": (0.012, 0.03),
