@@ -160,7 +160,7 @@ def scattered(clips: pandas.DataFrame) -> Figure:
     scaled = (clips - clips.min()) / (clips.max() - clips.min()).replace(0, 1)
     for name, (right, high) in scaled.iterrows():
         # A name stands left of a point in the right half, and under one that has another close above it.
-        near = scaled[(scaled - (right, high)).abs().lt((0.2, 0.08)).all(axis=1)]
+        near = scaled[(scaled - [right, high]).abs().lt([0.2, 0.08]).all(axis=1)]
         under = (near[up] > high).any()
         side, level = ("right", -4) if right > 0.5 else ("left", 4), -10 if under else 4
         place.annotate(name, clips.loc[name], (side[1], level), textcoords="offset points", ha=side[0], fontsize=8)
