@@ -349,7 +349,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         # The text says that what is fused is turned down.
         "mask_mean": (0.2, 0.45),
         "mask_between_places": (0.005, 0.1),
-        "mask_like_shift": (-1.0, 0.0),
+        "mask_like_shift": (-1.0, -0.7),
         "gain_as_trained": (0.6, 1.1),
         # The text says next to nothing.
         "lost_channel_bilibili": (0.001, 0.03),
@@ -525,6 +525,8 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "least_motion_left": (0.0, 0.25),
         # The text says half.
         "used_over_found": (0.45, 0.56),
+        # That in the fastest class what was found stands alone.
+        "fastest_used_over_found": (0.97, 1.03),
         "offsets_over_flow": (0.95, 1.05),
         "least_fused": (0.05, 10.0),
         "new_in_after_by_raw_motion": (1.2, 1.6),

@@ -50,9 +50,9 @@ def deform(rounds: int = 5) -> Figures:
     """Our deformable convolution on a CPU against torchvision's, side by side: alone, and in whole networks.
 
     Alone: 4×64×64×64, 8 offset groups, float32, offsets of a few pixels; forward, and forward with backward. Networks:
-    BasicVSR++ of 32 channels and 3 blocks a branch on CLIP, EDVR of 32 channels on WINDOW; inference and a training
-    step, in float32, and in bf16 with channels last. Ratios above 1 say that ours is faster. The memory of each is what
-    a call forward and backward adds to the process at its peak.
+    BasicVSR++ of 32 channels and 3 blocks a branch on CLIP, five frames of 256×256, EDVR of 32 channels on WINDOW, five
+    of 128×128; inference and a training step, in float32, and in bf16 with channels last. Ratios above 1 say that ours
+    is faster. The memory of each is what a call forward and backward adds to the process at its peak.
     """
     import torch
 
