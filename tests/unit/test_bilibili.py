@@ -168,7 +168,8 @@ def test_smgf_restores_odd_sizes_and_every_parameter_learns():
     window = torch.rand(2, 5, 3, 21, 31)
     output = network(window)
     assert output.shape == (2, 3, 21, 31)
-    torch.testing.assert_close(output, window[:, 2] + network.residual(window))
+    first, second, mask = network.parts(window)
+    torch.testing.assert_close(output, window[:, 2] + mask * first + (1 - mask) * second)
     output.square().sum().backward()
     assert not without_gradient(network)
 
@@ -184,7 +185,7 @@ def test_a_mask_of_one_gives_the_first_model_and_of_zero_the_second():
     network = awakened(small(3)).eval()
     window = torch.rand(1, 3, 3, 16, 16)
     with torch.no_grad():
-        first, second, learned = network.first(window), network.second(window), network.mask(window)
+        first, second, learned = network.first(window), network.second(window), network.parts(window)[2]
         assert learned.shape == (1, 1, 16, 16) and ((learned > 0) & (learned < 1)).all() and learned.std() > 0
         torch.testing.assert_close(network(window), learned * first + (1 - learned) * second)
         for bias, expected in ((200.0, first), (-200.0, second)):
@@ -210,8 +211,20 @@ def test_without_the_gate_the_two_are_averaged():
     with torch.no_grad():
         mean = (network.first(window) + network.second(window)) / 2
         torch.testing.assert_close(network(window), mean)
-        assert torch.equal(network.mask(window), torch.full((1, 1, 16, 16), 0.5))
+        assert torch.equal(network.parts(window)[2], torch.full((1, 1, 16, 16), 0.5))
     assert count(network) == 2 * count(network.first)
+
+
+def test_both_models_see_the_frames_that_the_first_brought():
+    network = awakened(bilibili.build("course")).eval()
+    large = functional.avg_pool2d(torch.rand(1, 3, 56, 96), 9, stride=1)
+    window = torch.stack([large[..., 12 + 2 * t : 76 + 2 * t] for t in range(-4, 5)], dim=1)
+    with torch.no_grad():
+        assert not torch.equal(network.first.brought(window), window)
+        first, second, mask = network.parts(window)
+        torch.testing.assert_close(window[:, 4] + first, network.first(window))
+        torch.testing.assert_close(window[:, 4] + second, network.second(window))
+        torch.testing.assert_close(network(window), window[:, 4] + mask * first + (1 - mask) * second)
 
 
 def test_flows_say_where_each_frame_is_read_and_are_zero_when_not_aligned():
@@ -241,7 +254,7 @@ def test_every_frame_of_the_window_counts():
 def test_mixed_precision_adds_float32_to_the_frame():
     network, window = awakened(small(3)).eval(), torch.rand(1, 3, 3, 16, 16)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        assert network.residual(window).dtype == network.mask(window).dtype == torch.float32
+        assert all(part.dtype == torch.float32 for part in network.parts(window))
 
 
 # --- frames and record -----------------------------------------------------------------------

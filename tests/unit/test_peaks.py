@@ -38,7 +38,7 @@ def inside(flow: torch.Tensor) -> list[float]:
 
 
 def test_a_frame_that_was_put_in_the_wrong_place_is_put_right():
-    """A coded frame lies where its vector put it, a pixel off; a flow to it follows, that by the peaks hardly."""
+    """A coded frame lies where its vector put it, a pixel off; a flow to it follows, that by the peaks less."""
     picture = texture()
     # A third of the frame was copied to a wrong place: what the whole picture shares is not that.
     wrong = torch.cat((seen_at(picture, 0.0)[..., :84], seen_at(picture, 1.0)[..., 84:]), dim=-1)
@@ -46,7 +46,7 @@ def test_a_frame_that_was_put_in_the_wrong_place_is_put_right():
     alone, by_peaks = BetweenPeaks()(window)[2], BetweenPeaks()(window, QPS, PLACES)[2]
     true = torch.tensor([3.0, 0.0]).view(1, 2, 1, 1)
     off = [(flow - true)[..., 20:-20, 98:-10].norm(dim=1).mean().item() for flow in (alone, by_peaks)]
-    assert off[0] == pytest.approx(1.0, abs=0.2) and off[1] < 0.7 * off[0]
+    assert off[0] == pytest.approx(1.0, abs=0.2) and off[1] < 0.8 * off[0]
 
 
 def test_what_the_whole_picture_does_besides_is_followed():
@@ -55,16 +55,26 @@ def test_what_the_whole_picture_does_besides_is_followed():
     middle = coarse(seen_at(picture, 0.0, 2.0))
     window = torch.stack((seen_at(picture, -2.0), middle, seen_at(picture, 2.0)), dim=1)
     before, _, after = BetweenPeaks()(window, QPS, PLACES)
-    # Found and trembling both know it, the straight line does not.
-    assert inside(before) == pytest.approx([-2.0, -4 / 3], abs=0.15)
-    assert inside(after) == pytest.approx([2.0, -4 / 3], abs=0.15)
+    # Found and trembling both know it, the straight line does not, and is hardly heard.
+    assert inside(before) == pytest.approx([-2.0, -2.0], abs=0.15)
+    assert inside(after) == pytest.approx([2.0, -2.0], abs=0.15)
 
 
-def test_a_flow_that_fits_clearly_better_stands_alone(monkeypatch):
+def test_what_brings_the_three_frames_together_is_believed(monkeypatch):
+    """Something swings out between two peaks, and nothing else does: what was found is right."""
     picture = texture()
-    window = torch.stack((seen_at(picture, -2.0), seen_at(picture, 1.5), seen_at(picture, 2.0)), dim=1)
+    window = torch.stack((seen_at(picture, -2.0), seen_at(picture, 0.0, 3.0), seen_at(picture, 2.0)), dim=1)
     monkeypatch.setattr(peaks, "fitted", torch.zeros_like)
-    assert inside(BetweenPeaks()(window, QPS, PLACES)[2]) == pytest.approx([0.5, 0.0], abs=0.1)
+    assert inside(BetweenPeaks()(window, QPS, PLACES)[2]) == pytest.approx([2.0, -3.0], abs=0.1)
+
+
+def test_what_was_found_is_doubted_the_more_the_coarser_the_frame():
+    picture = texture()
+    window = torch.stack((seen_at(picture, -2.0), coarse(seen_at(picture, 0.0, 1.0)), seen_at(picture, 2.0)), dim=1)
+    found = BetweenPeaks()(window)[2]
+    flows = [BetweenPeaks()(window, torch.tensor([[38.0, qp, 38.0]]), PLACES)[2] for qp in (39.0, 51.0)]
+    little, much = ((flow - found)[..., 20:-20, 20:-20].norm(dim=1).mean().item() for flow in flows)
+    assert much > 1.2 * little
 
 
 @pytest.mark.parametrize(

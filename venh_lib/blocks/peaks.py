@@ -17,10 +17,13 @@ STEPS = 4
 # The common motion is a fit that counts what lies further off than OUTLYING pixels less and less. Its six numbers are
 # sure enough by ROWS rows of a picture, and as close columns.
 FITTINGS, OUTLYING, ROWS = 8, 0.3, 60
-# The flow that was found is used alone where the three frames agree on it by this much better than on the mean, over
-# AGREED pixels a side; that the two peaks agree counts so many times as much as that the frame does with either.
-# All ours: so the validation clips' peaks come nearest to what the frames between them lost.
-ALONE, AGREED, PEAKS_COUNT = 0.6, 65, 3.0
+# Three flows are weighed by how far they leave the frames apart, over AGREED pixels a side, to the power of -STRICT.
+# That the two peaks agree counts PEAKS_COUNT times as much as that the frame does with either. A flow that was found
+# for a frame fits its errors, too: what it leaves counts more, by DOUBT for each QP that the frame is coarser by. All
+# ours: so the validation clips' peaks come nearest to what the frames between them lost, on both tracks.
+AGREED, STRICT, PEAKS_COUNT, DOUBT = 65, 8.0, 3.0, 0.05
+# The mean square below which frames are as near as can be, of values in 0–1.
+NEAR = 1e-6
 
 
 class BetweenPeaks(nn.Module):
@@ -31,8 +34,8 @@ class BetweenPeaks(nn.Module):
     between *them* is the scene's. If things go straight on, it says where each was in between; and what they did not do
     straight on, a hand that trembles, is mostly common to the whole picture, and a fit over all of it knows it well.
     So, where a frame before and a frame after are both better coded than the restored one, the flow to each of these
-    two is the mean of three: what is found between the frame and the peak, what the motion between the peaks says, and
-    that with the common motion added. Where what was found is clearly better, it stands alone.
+    two is a mean of three: what is found between the frame and the peak, what the motion between the peaks says, and
+    that with the common motion added. About each pixel the one that brings the three frames together counts most.
     """
 
     def forward(self, window: Tensor, qps: Tensor | None = None, places: Tensor | None = None) -> list[Tensor]:
@@ -50,17 +53,17 @@ class BetweenPeaks(nn.Module):
         others = [n for n in range(window.shape[1]) if n != middle]
         given = window[:, others].flatten(0, 1)
         repeated = own.repeat_interleave(len(others), dim=0)
-        found = torch.zeros_like(window[:, :, :2])
-        found[:, others] = flows_by(steady_flow, repeated, given).unflatten(0, (-1, len(others)))
-        flows = torch.zeros_like(found)
-        flows[:, others] = believed(repeated, given, found[:, others].flatten(0, 1)).unflatten(0, (-1, len(others)))
+        flows = torch.zeros_like(window[:, :, :2])
+        found = believed(repeated, given, flows_by(steady_flow, repeated, given))
+        flows[:, others] = found.unflatten(0, (-1, len(others)))
         if qps is None or places is None or window.is_meta:
             return flows
         rows, before, after = peaks_around(qps, places)
         if len(rows):
             two = torch.stack((before, after), dim=1)
             take = rows[:, None], two
-            flows[take] = joined(own[rows], window[take], found[take], places[take].float())
+            coarser = qps[rows, middle] - qps[take].float().mean(dim=1)
+            flows[take] = joined(own[rows], window[take], flows[take], places[take].float(), coarser)
         return flows
 
 
@@ -84,10 +87,11 @@ def peaks_around(qps: Tensor, places: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return rows, before, after
 
 
-def joined(own: Tensor, peaks: Tensor, found: Tensor, places: Tensor) -> Tensor:
+def joined(own: Tensor, peaks: Tensor, found: Tensor, places: Tensor, coarser: Tensor) -> Tensor:
     """Flows ``[B, 2, 2, H, W]`` to the peak before and the one after, ``places`` ``[B, 2]`` frames away.
 
-    ``own`` ``[B, 3, H, W]``, ``peaks`` ``[B, 2, 3, H, W]``; ``found``: what was found to each.
+    ``own`` ``[B, 3, H, W]``, ``peaks`` ``[B, 2, 3, H, W]``; ``found``: what was found to each, and ``believed``;
+    ``coarser`` ``[B]``: by how many QPs the frame was coded more coarsely than the peaks.
     """
     places = places[:, :, None, None, None]
     velocity = velocity_between(peaks, places)
@@ -96,9 +100,11 @@ def joined(own: Tensor, peaks: Tensor, found: Tensor, places: Tensor) -> Tensor:
     common = fitted(flows_by(steady_flow, own, seen))
     # From the frame by the common motion to where the peaks say the thing is, and from there straight on.
     trembling = torch.stack([common + warp(way, common) for way in straight.unbind(dim=1)], dim=1)
-    mean = (found + straight + trembling) / 3
-    alone = disagreement(own, peaks, found) < ALONE * disagreement(own, peaks, mean)
-    return torch.where(alone[:, None], found, mean)
+    ways = (found, straight, trembling)
+    apart = torch.stack([disagreement(own, peaks, way) for way in ways], dim=1)  # [B, 3, 1, H, W]
+    apart[:, 0] *= 1 + DOUBT * coarser[:, None, None, None]
+    weights = torch.softmax(-STRICT * apart.clamp(min=NEAR).log(), dim=1)
+    return (weights[:, :, None] * torch.stack(ways, dim=1)).sum(dim=1)
 
 
 def velocity_between(peaks: Tensor, places: Tensor) -> Tensor:

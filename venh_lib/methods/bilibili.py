@@ -17,7 +17,16 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, FROZEN, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import (
+    BROUGHT,
+    CALM,
+    DIFFERENT,
+    FROZEN,
+    ORDERED,
+    OnBRNet,
+    smoke_recipe,
+    window_recipe,
+)
 from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
@@ -83,6 +92,10 @@ class SMGFModel(nn.Module):
     def forward(self, window: Tensor) -> Tensor:
         return window[:, window.shape[1] // 2] + self.residual(window)
 
+    def brought(self, window: Tensor) -> Tensor:
+        """The window as it is: all alignment is STDF's."""
+        return window
+
     def residual(self, window: Tensor) -> Tensor:
         """What is added to the centre frame, ``[B, 3, H, W]``, float32."""
         return self.tail(self.core(window)).float()
@@ -114,35 +127,30 @@ class SMGF(nn.Module):
     """Spatiotemporal model with gated fusion: ``[B, N, 3, H, W]`` to ``[B, 3, H, W]``, RGB in 0–1, not clamped.
 
     Two models of one architecture that were trained on different data, and per pixel a mask between what they
-    predict (§4.1, Figure 1a, Eq. 2). Each has ``residual(window)``, what it adds to the centre frame. Without a
+    predict (§4.1, Figure 1a, Eq. 2). Each has ``residual(window)``, what it adds to the centre frame, and
+    ``brought(window, *told)``, the window as it wants it: both want the same, and the first is asked. Without a
     ``gate`` their mean is taken.
     """
 
     def __init__(self, first: nn.Module, second: nn.Module, gate: Gate | None) -> None:
         super().__init__()
         self.first, self.second, self.gate = first, second, gate
-        self.policy = getattr(first, "policy", None)
+        self.policy, self.reads = getattr(first, "policy", None), getattr(first, "reads", ())
 
-    def forward(self, window: Tensor) -> Tensor:
-        return window[:, window.shape[1] // 2] + self.residual(window)
+    def forward(self, window: Tensor, *told: Tensor) -> Tensor:
+        """Eq. 2 without the frame, which both predictions hold and the two shares of the mask give back whole."""
+        first, second, mask = self.parts(window, *told)
+        return window[:, window.shape[1] // 2] + mask * first + (1 - mask) * second
 
-    def residual(self, window: Tensor) -> Tensor:
-        """What is added to the centre frame, ``[B, 3, H, W]``, float32.
-
-        Eq. 2 without the frame, which both predictions hold and the two shares of the mask give back whole.
+    def parts(self, window: Tensor, *told: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What each model adds to the centre frame, ``[B, 3, H, W]``, float32, and the share of the first in each
+        pixel, ``[B, 1, H, W]`` in 0–1.
         """
+        window = self.first.brought(window, *told)
         first, second = self.first.residual(window), self.second.residual(window)
-        mask = self._mask(window, first, second)
-        return mask * first + (1 - mask) * second
-
-    def mask(self, window: Tensor) -> Tensor:
-        """The share of the first model in each pixel, ``[B, 1, H, W]`` in 0–1."""
-        return self._mask(window, self.first.residual(window), self.second.residual(window))
-
-    def _mask(self, window: Tensor, first: Tensor, second: Tensor) -> Tensor:
         if self.gate is None:
-            return torch.full_like(first[:, :1], 0.5)
-        return self.gate(window[:, window.shape[1] // 2], first, second)
+            return first, second, torch.full_like(first[:, :1], 0.5)
+        return first, second, self.gate(window[:, window.shape[1] // 2], first, second)
 
 
 def build(preset: str) -> SMGF:
@@ -209,7 +217,9 @@ METHOD = Method(
         **{(track, "smoke"): smoke_recipe(_LOSS, frozen=_MEANS) for track in (1, 3)},
         # The models are trained first, each on data of its own; then the gate alone. Its numbers of steps are ours.
         **{
-            (track, "course"): window_recipe(300, _LOSS, start=_BOTH, frozen=_MODELS, rates=(), validate_every=150)
+            (track, "course"): window_recipe(
+                300, _LOSS, crop=96, start=_BOTH, frozen=_MODELS, rates=(), validate_every=150
+            )
             for track in (1, 3)
         },
         **{(track, "paper"): _paper(30_000, start=_BOTH, frozen=_MODELS) for track in (1, 3)},
