@@ -129,7 +129,7 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
-        (1, "course"): window_recipe(1_500, L2(), slowness=EDVR_SLOWNESS),
+        (1, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS),
         (3, "course"): window_recipe(500, L2(), slowness=EDVR_SLOWNESS, start=(("", "gogoing", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
