@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, is_initialized
-from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs
+from accelerate.utils import DataLoaderConfiguration, DistributedDataParallelKwargs, gather_object
 from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
@@ -238,10 +238,14 @@ class Training:
         bar.set_postfix_str(f"loss {mean:.5f}, best {self.progress.best_gain:+.3f} dB", refresh=False)
 
     def _validate(self, bar: tqdm) -> None:
-        """Score the weights on the validation clips, and keep them if they are the best so far."""
+        """Score the weights on the validation clips, shared out among the processes; keep the best so far."""
+        rank, count = self.accelerator.process_index, self.accelerator.num_processes
+        own = self.validation[rank::count]
+        measured = validation_gains(self.evaluated, self.method, own, self.accelerator.device, self.precision)
+        measured = dict(gather_object(list(measured.items())))
         if not self.accelerator.is_main_process:
             return
-        gains = validation_gains(self.evaluated, self.method, self.validation, self.accelerator.device, self.precision)
+        gains = {sequence.name: measured[sequence.name] for sequence in self.validation}
         gain = sum(gains.values()) / len(gains)
         if gain > self.progress.best_gain:
             self.progress.best_gain, self.progress.best_step = gain, self.progress.step

@@ -579,6 +579,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
     "34_mt_maxclear": {
         **OF_A_METHOD,
         "parameters_paper": 20_928_995,
+        "parameters_in_parts": (0.999999, 1.000001),
         "report_gain_over_mfqe": (0.62, 0.64),
         # Of four.
         "phases_with_a_later_peak": 2,

@@ -61,13 +61,17 @@ def test_a_window_has_its_frames_in_the_policys_order_and_the_motion_to_each():
         motion=lambda t, s: (np.full((8, 12, 2), (s - t, 0), np.float32), np.full((8, 12), s != t, bool))
     )
     sequence = SimpleNamespace(
-        infos=(), scene=lambda: scene, compressed_frames=lambda: frames, raw_frames=lambda: frames
+        infos=[SimpleNamespace(qp=30 + t) for t in range(10)],
+        scene=lambda: scene,
+        compressed_frames=lambda: frames,
+        raw_frames=lambda: frames,
     )
     window = draw.known_window(sequence, 6, lambda infos, t: (4, t, 9))
     assert (255 * window["lq"][0, :, 0, 0, 0]).round().tolist() == [4, 6, 9]
     assert window["gt"].shape == (1, 3, 8, 12) and round(255 * window["gt"].max().item()) == 6
     assert window["motion"][0, :, 0, 3, 3].tolist() == [-2, 0, 3] and window["motion"].shape == (1, 3, 2, 8, 12)
     assert window["known"][0, :, 3, 3].tolist() == [True, False, True]
+    assert (window["qps"].tolist(), window["places"].tolist()) == ([[34, 36, 39]], [[-2, 0, 3]])
 
 
 def test_curves_and_marks_are_named():

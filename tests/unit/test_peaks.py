@@ -1,4 +1,4 @@
-"""Motion by way of the peaks: straight between them, with what the whole picture shares, or what was found alone."""
+"""Motion by way of the peaks: straight between them, with what the whole picture shares, and what was found."""
 
 import pytest
 import torch

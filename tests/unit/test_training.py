@@ -90,9 +90,9 @@ def method():
     return of(Shift)
 
 
-def training(method, folder, clips, recipe=RECIPE, seed=0):
+def training(method, folder, clips, recipe=RECIPE, seed=0, validated=1):
     return Training(
-        method, 1, recipe, folder, scale="smoke", seed=seed, training=clips, validation=clips[:1], device=CPU,
+        method, 1, recipe, folder, scale="smoke", seed=seed, training=clips, validation=clips[:validated], device=CPU,
         progress=False,
     )  # fmt: skip
 
@@ -525,14 +525,14 @@ from tests.unit.test_training import EXACT_RECIPE, Staged, of, training
 from venh_lib import dataset, methods
 clips, folder = dataset.sample_set("train", limit=2), Path(sys.argv[1])
 for name, method in {"brnet": methods.get("ivp_tencent"), "staged": of(Staged)}.items():
-    training(method, folder / name, clips, EXACT_RECIPE).run()
+    training(method, folder / name, clips, EXACT_RECIPE, validated=2).run()
 """
 # bf16 rounds a batch otherwise than its halves, and Adam makes whole steps of such differences.
 EXACT_RECIPE = replace(RECIPE, precision="fp32")
 
 
 def test_two_processes_train_as_one_does(tmp_path, clips):
-    """The batch is split over two CPU processes; gradients are averaged, so the weights agree with one process."""
+    """Batches and validation clips are shared out; gradients are averaged, so all agrees with one process."""
     script = tmp_path / "train.py"
     script.write_text(DISTRIBUTED)
     # `accelerate launch --cpu` starts one process whatever number is asked for.
@@ -541,9 +541,11 @@ def test_two_processes_train_as_one_does(tmp_path, clips):
     environment = {**os.environ, "PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1"}
     subprocess.run(command, check=True, env=environment, timeout=400)
     for name, method in {"brnet": methods.get("ivp_tencent"), "staged": of(Staged)}.items():
-        training(method, tmp_path / "one" / name, clips, EXACT_RECIPE).run()
+        training(method, tmp_path / "one" / name, clips, EXACT_RECIPE, validated=2).run()
         one, two = (tmp_path / processes / name for processes in ("one", "two"))
-        assert checkpoints.provenance(two / "best.safetensors")["processes"] == 2
+        record, alone = (checkpoints.provenance(folder / "best.safetensors") for folder in (two, one))
+        assert (record["processes"], list(record["validation_gain_db"])) == (2, [clip.name for clip in clips])
+        assert record["validation_gain_db"] == pytest.approx(alone["validation_gain_db"], abs=2e-3)
         tensors, metadata = checkpoints.read_tensors(two / "state.safetensors")
         assert json.loads(metadata["venh"])["progress"]["step"] == RECIPE.steps
         expected, _ = checkpoints.read_tensors(one / "state.safetensors")

@@ -15,6 +15,7 @@ from venh_lib import dataset
 from venh_lib.blocks.flow import flow_error
 from venh_lib.figures import motion, style
 from venh_lib.figures.methods import tensor
+from venh_lib.methods.method import readings
 
 # Largest marker of a tap, in points squared: that of a mask of one.
 TAP_AREA = 36.0
@@ -64,7 +65,7 @@ def known_window(sequence: dataset.Sequence, t: int, policy: Callable) -> dict[s
     """The window of frame ``t`` of a synthesised clip as a batch of one, whole frames, as ``Crops`` gives crops.
 
     ``lq`` [1, N, 3, H, W] and ``gt`` [1, 3, H, W] in 0–1; ``motion`` [1, N, 2, H, W] in pixels from the frame to each
-    of the window, ``known`` [1, N, H, W]. ``policy`` as in ``references``.
+    of the window, ``known`` [1, N, H, W]; ``qps`` and ``places`` [1, N]. ``policy`` as in ``references``.
     """
     window, scene = policy(sequence.infos, t), sequence.scene()
     given, flows = sequence.compressed_frames(), [scene.motion(t, s) for s in window]
@@ -73,7 +74,7 @@ def known_window(sequence: dataset.Sequence, t: int, policy: Callable) -> dict[s
         "gt": tensor(sequence.raw_frames().rgb(t))[None],
         "motion": torch.cat([motion.as_tensor(flow) for flow, _ in flows])[None],
         "known": torch.stack([torch.from_numpy(known) for _, known in flows])[None],
-    }
+    } | readings(("qps", "places"), sequence.infos, [window])
 
 
 def offset_error(flow: Tensor, samples: Mapping[str, Tensor], number: int = 0) -> float:

@@ -13,7 +13,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, same_conv
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
 from venh_lib.methods.on_brnet import (
-    BROUGHT,
+    BETWEEN_PEAKS,
     CALM,
     DIFFERENT,
     EDVR_SLOWNESS,
@@ -106,7 +106,7 @@ def build(preset: str) -> nn.Module:
     """QENet at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return QENet(QENetCore(128, offset_blocks=4, reconstruct=16, groups=8), 128, extract=8)
-    return OnBRNet(course_core(), CHANNELS, CHANNELS, policy=references.BestNext(POLICY))
+    return OnBRNet(course_core(), CHANNELS, CHANNELS, between_peaks=True, policy=references.BestNext(POLICY))
 
 
 def course_core(**ablation: bool | int) -> QENetCore:
@@ -167,7 +167,7 @@ METHOD = Method(
         "half the frame's size (the team's have its full size), and whose trained body and tail make the picture; 32 "
         "channels instead of 128, 2 residual blocks behind the fusion instead of 16, one instead of 4 at each stop of "
         "the offset network, 4 offset groups instead of 8.",
-        BROUGHT,
+        BETWEEN_PEAKS,
         CALM,
         DIFFERENT,
         HEARD_HALF,
