@@ -15,7 +15,7 @@ from venh_lib.blocks.stdf import STDF
 from venh_lib.errors import SettingError
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BETWEEN_PEAKS, CALM, DIFFERENT, HEARD_HALF, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, HEARD_HALF, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 # The peak frame before, the frame to restore, the peak frame after.
@@ -139,7 +139,7 @@ def build(preset: str) -> nn.Module:
     """PEN at ``preset``, its core inside BRNet at `course`; SettingError for an unknown one."""
     if check_preset(preset) == "paper":
         return PEN()
-    return OnBRNet(course_core(), CHANNELS, CHANNELS, between_peaks=True)
+    return OnBRNet(course_core(), CHANNELS, CHANNELS)
 
 
 def course_core(**ablation) -> PENCore:
@@ -212,7 +212,7 @@ METHOD = Method(
         "BRNet: its trained head makes each frame's features, the mean of what the branches give joins the middle "
         "frame's, and BRNet's trained body and tail make the picture. All channels of a frame move together in the QE "
         "branch.",
-        BETWEEN_PEAKS,
+        BROUGHT,
         CALM,
         DIFFERENT,
         HEARD_HALF,

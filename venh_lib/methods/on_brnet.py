@@ -50,9 +50,9 @@ BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
     "search, where that makes them clearly more alike, and the method's own alignment is left with the rest: offsets "
     "that start at zero are slow to find a motion. Of twins in notebooks 33 and 34 the validation clips gain by it and "
-    "the test clips do not; the frames of NOAHTCV and Gogoing are brought by way of the peaks since. Frames are given "
-    "the light of the restored one, too, the mean over some fifty pixels, so that a lamp that flickers does not pass "
-    "from one into another."
+    "the test clips do not; other methods' frames are brought by way of the peaks since. Frames are given the light of "
+    "the restored one, too, the mean over some fifty pixels, so that a lamp that flickers does not pass from one into "
+    "another."
 )
 # The same of methods whose frames are brought by way of the peaks.
 BETWEEN_PEAKS = (
