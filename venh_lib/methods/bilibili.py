@@ -17,16 +17,7 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import (
-    BROUGHT,
-    CALM,
-    DIFFERENT,
-    FROZEN,
-    ORDERED,
-    OnBRNet,
-    smoke_recipe,
-    window_recipe,
-)
+from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, FROZEN, ORDERED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
@@ -217,9 +208,7 @@ METHOD = Method(
         **{(track, "smoke"): smoke_recipe(_LOSS, frozen=_MEANS) for track in (1, 3)},
         # The models are trained first, each on data of its own; then the gate alone. Its numbers of steps are ours.
         **{
-            (track, "course"): window_recipe(
-                300, _LOSS, crop=96, start=_BOTH, frozen=_MODELS, rates=(), validate_every=150
-            )
+            (track, "course"): window_recipe(300, _LOSS, start=_BOTH, frozen=_MODELS, rates=(), validate_every=150)
             for track in (1, 3)
         },
         **{(track, "paper"): _paper(30_000, start=_BOTH, frozen=_MODELS) for track in (1, 3)},

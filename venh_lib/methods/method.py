@@ -78,7 +78,7 @@ class Method:
 def as_seen_by(network: nn.Module, method: Method) -> Method:
     """``method`` with what ``network`` asks for: at `course` some want their windows ordered, some are told QPs."""
     wants = {"policy": getattr(network, "policy", None), "reads": getattr(network, "reads", None)}
-    wants = {name: value for name, value in wants.items() if value is not None}
+    wants = {name: value for name, value in wants.items() if value not in (None, getattr(method, name))}
     return replace(method, **wants) if wants else method
 
 

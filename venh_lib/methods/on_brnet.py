@@ -41,10 +41,6 @@ OFFSETS, SLOWNESS, EDVR_SLOWNESS, WAIT = ".conv_offset.", 0.02, 0.1, 0.25
 ENLARGED = 16.0
 # Light is compared over three of these cells, in pixels.
 CELL = 16
-# Frames are brought for crops this much larger on all sides, in pixels, than what is learned from: next to an edge a
-# motion is hard to tell, and what comes in over it is not there. Of 60 crops of the training clips the two peaks,
-# brought, explain 0.44 dB in the best mix with the frame without this, and 0.53 dB with it, as with whole frames.
-MARGIN = 16
 # Among the departures of every method whose frames are brought first.
 BROUGHT = (
     "Course preset: before all else the other frames are brought onto the restored one by OpenCV's dense inverse "
@@ -60,9 +56,8 @@ BETWEEN_PEAKS = (
     "is left with the rest: offsets that start at zero are slow to find a motion. It is OpenCV's dense inverse search "
     "that finds it, on blurred frames, and not between the frame and a peak alone, since coded frames move differently "
     "from the scene: the motion between the peaks on both sides is heard where it brings the three frames together "
-    "(BetweenPeaks). Training crops are brought with 16 pixels around what is learned from. Frames are given "
-    "the light of the restored one, too, where the two clearly differ in it, so that a lamp that flickers does not "
-    "pass from one frame into another."
+    "(BetweenPeaks). Frames are given the light of the restored one, too, where the two clearly differ in it, so that "
+    "a lamp that flickers does not pass from one frame into another."
 )
 # Among the departures of every method with several frames on a side.
 ORDERED = (
@@ -174,14 +169,9 @@ class OnBRNet(nn.Module):
     def training_loss(
         self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
     ) -> Tensor:
-        """``loss`` of the output and the core's own penalty. ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``.
-
-        Both without their MARGIN, over which frames are brought.
-        """
-        inside = slice(MARGIN, -MARGIN)
-        window = self.brought(samples["lq"], *(samples[name] for name in self.reads))[..., inside, inside]
-        output = self.restored(window)
-        return penalised(self.core, loss(output.float(), samples["gt"][..., inside, inside]), step / steps)
+        """``loss`` of the output and the core's own penalty. ``samples`` holds ``lq`` [B, N, 3, H, W] and ``gt``."""
+        output = self(samples["lq"], *(samples[name] for name in self.reads))
+        return penalised(self.core, loss(output.float(), samples["gt"]), step / steps)
 
 
 class RecurrentOnBRNet(nn.Module):
@@ -252,9 +242,9 @@ def window_recipe(steps: int, loss: Callable, *, slowness: float = SLOWNESS, **c
     ``slowness``: the rate of offsets and masks, as a share of the other parts'.
     """
     settings = {
-        "batch": 8, "crop": 96 + 2 * MARGIN, "learning_rate": 1e-3, "preset": "course", "warmup": 100,
-        "schedule": Cosine(0.01), "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "validate_every": 500,
-        "start": START, "frozen": FROZEN, "rates": (SLOW_SINGLE, (OFFSETS, slowness, round(WAIT * steps))),
+        "batch": 8, "crop": 96, "learning_rate": 1e-3, "preset": "course", "warmup": 100, "schedule": Cosine(0.01),
+        "clip_norm": 0.5, "clips": 640, "places": 3, "film": 0.4, "start": START, "frozen": FROZEN,
+        "rates": (SLOW_SINGLE, (OFFSETS, slowness, round(WAIT * steps))), "validate_every": 500,
     }  # fmt: skip
     return Recipe(steps=steps, loss=loss, **(settings | changes))
 
@@ -262,7 +252,7 @@ def window_recipe(steps: int, loss: Callable, *, slowness: float = SLOWNESS, **c
 def clip_recipe(steps: int, loss: Callable, **changes) -> Recipe:
     """The same for recurrent networks, which learn from clips of nine frames, four at a time."""
     rates = (SLOWER_SINGLE, (OFFSETS, SLOWNESS, round(WAIT * steps)))
-    return window_recipe(steps, loss, **({"batch": 4, "crop": 96, "frames": 9, "rates": rates} | changes))
+    return window_recipe(steps, loss, **({"batch": 4, "frames": 9, "rates": rates} | changes))
 
 
 def smoke_recipe(loss: Callable, **changes) -> Recipe:
