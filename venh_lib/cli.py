@@ -183,6 +183,7 @@ def train(
         best = training.train(chosen, track, scale, **options)
     except KeyboardInterrupt:
         _interrupted("the same command goes on from the last saved step")
+    training.leave()
     click.echo(evaluation.ship(best, chosen, track) if ship else best)
     if ship:
         _renew_readme()

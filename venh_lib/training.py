@@ -333,6 +333,12 @@ class Training:
         _trim_log(self.folder / "log.jsonl", self.progress.step)
 
 
+def leave() -> None:
+    """Let go of the other processes, when nothing more is trained: one that exits without it may be aborted."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def _accelerator(device: torch.device, precision: str) -> Accelerator:
     """Accelerate for one training, whatever the precision of an earlier one in this process."""
     mixed_precision = "no" if precision == "fp32" else precision

@@ -523,9 +523,11 @@ import sys
 from pathlib import Path
 from tests.unit.test_training import EXACT_RECIPE, Staged, of, training
 from venh_lib import dataset, methods
+from venh_lib.training import leave
 clips, folder = dataset.sample_set("train", limit=2), Path(sys.argv[1])
 for name, method in {"brnet": methods.get("ivp_tencent"), "staged": of(Staged)}.items():
     training(method, folder / name, clips, EXACT_RECIPE, validated=2).run()
+leave()
 """
 # bf16 rounds a batch otherwise than its halves, and Adam makes whole steps of such differences.
 EXACT_RECIPE = replace(RECIPE, precision="fp32")
