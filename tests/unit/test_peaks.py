@@ -43,10 +43,10 @@ def test_a_frame_that_was_put_in_the_wrong_place_is_put_right():
     # A third of the frame was copied to a wrong place: what the whole picture shares is not that.
     wrong = torch.cat((seen_at(picture, 0.0)[..., :84], seen_at(picture, 1.0)[..., 84:]), dim=-1)
     window = torch.stack((seen_at(picture, -3.0), coarse(wrong), seen_at(picture, 3.0)), dim=1)
-    alone, by_peaks = BetweenPeaks()(window)[2], BetweenPeaks()(window, QPS, PLACES)[2]
+    alone, by_peaks = BetweenPeaks()(window)[2], BetweenPeaks()(window, torch.tensor([[37.0, 51.0, 37.0]]), PLACES)[2]
     true = torch.tensor([3.0, 0.0]).view(1, 2, 1, 1)
-    off = [(flow - true)[..., 20:-20, 98:-10].norm(dim=1).mean().item() for flow in (alone, by_peaks)]
-    assert off[0] == pytest.approx(1.0, abs=0.2) and off[1] < 0.8 * off[0]
+    off = [(flow - true)[..., 20:-20, 98:-20].norm(dim=1).mean().item() for flow in (alone, by_peaks)]
+    assert off[0] == pytest.approx(1.0, abs=0.2) and off[1] < 0.7 * off[0]
 
 
 def test_what_the_whole_picture_does_besides_is_followed():
