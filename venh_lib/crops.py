@@ -126,12 +126,13 @@ class Draw:
 class Crops(Dataset):
     """Sample k: ``{'lq', 'gt'}``, float32 RGB in 0–1.
 
-    For window methods ``lq`` is [N, 3, side, side] (the policy's frames) and ``gt`` [3, side, side];
-    for recurrent ones both are [T, 3, side, side], T consecutive frames. ``qps`` and ``places``, float32 [N] or [T],
-    say how coarsely the frames were coded and how many frames after the middle one they are.
+    For window methods ``lq`` is [N, 3, S, S] (the policy's frames) and ``gt`` [3, side, side]; for recurrent ones they
+    are [T, 3, S, S] and [T, 3, side, side], T consecutive frames. ``gt`` is the middle: S = side + 2·``margin``.
+    ``qps`` and ``places``, float32 [N] or [T], say how coarsely the frames were coded and how many frames after the
+    middle one they are.
 
-    With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, side, side], the true flow in
-    pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, side, side]: where it
+    With ``motion`` (window methods) there are also ``motion`` float32 [N, 2, S, S], the true flow in
+    pixels (x, y) from the target to each frame of the window, and ``known`` bool [N, S, S]: where it
     is known and visible in both, which is nowhere for clips that were not synthesised. ``places`` and ``film``: as
     in ``Recipe``.
 
@@ -150,6 +151,7 @@ class Crops(Dataset):
         frames: int,
         samples: int,
         seed: int,
+        margin: int = 0,
         flips: bool = True,
         colour: bool = True,
         motion: bool = False,
@@ -162,7 +164,8 @@ class Crops(Dataset):
         if not self.sequences:
             raise DataError("no sequence to train on has a target frame; check the compressed streams' QPs.")
         self.policy, self.targets, self.recurrent = policy, targets, recurrent
-        self.side, self.frames, self.samples, self.seed = side, frames, samples, seed
+        self.side, self.margin, self.frames = side + 2 * margin, margin, frames
+        self.samples, self.seed = samples, seed
         self.flips, self.colour, self.motion, self.places = flips, colour, motion, places
         self.film = film
         self._shots = [n for n, sequence in enumerate(self.sequences) if sequence.category == FILM]
@@ -228,7 +231,7 @@ class Crops(Dataset):
 
         def lost(corner: tuple[int, int]) -> int:
             # Every other pixel of every other row is enough to compare places.
-            rows, columns = (slice(first, first + self.side, 2) for first in corner)
+            rows, columns = (slice(first + self.margin, first + self.side - self.margin, 2) for first in corner)
             truth, given = (np.ascontiguousarray(plane[rows, columns]) for plane in luma)
             return int(cv2.norm(truth, given, cv2.NORM_L2SQR))
 
@@ -245,7 +248,8 @@ class Crops(Dataset):
         images = self._images(given + truth)
         shape = (len(draws), -1, *images.shape[1:])
         lq, gt = images[: len(given)].reshape(shape), images[len(given) :].reshape(shape)
-        batch = {"lq": lq, "gt": gt if self.recurrent else gt[:, 0]}
+        inner = slice(self.margin, self.side - self.margin)
+        batch = {"lq": lq, "gt": (gt if self.recurrent else gt[:, 0])[..., inner, inner]}
         said = [beside_frames(self.sequences[draw.clip].infos, [draw.inputs]) for draw in draws]
         batch |= {name: torch.tensor([own[name][0] for own in said], dtype=torch.float32) for name in said[0]}
         if self.motion:

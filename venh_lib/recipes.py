@@ -64,8 +64,9 @@ class Recipe:
     """One training.
 
     ``crop`` is the side of the square crop in pixels; ``frames`` the length of the crop in time for
-    recurrent methods (window methods take their window from the policy). ``clip_norm`` bounds the
-    gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
+    recurrent methods (window methods take their window from the policy). The network is given ``margin`` more pixels
+    on every side, and nothing is learned from what it makes of them: a crop does not know what moves into it.
+    ``clip_norm`` bounds the gradient's norm, ``adaptive_clip`` is the λ of adaptive gradient clipping (report §4.7).
     ``start`` maps a prefix of parameter names to the slug of the method whose checkpoint they start from, that of the
     same track or of the one named third; ``frozen`` names prefixes that are not trained. ``rates`` are (prefix, factor
     on the learning rate, first step that trains it): a flow network that was trained before learns late and slowly. A
@@ -84,6 +85,7 @@ class Recipe:
     learning_rate: float
     preset: str
     frames: int = 1
+    margin: int = 0
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     warmup: int = 0
@@ -111,8 +113,10 @@ class Recipe:
             raise SettingError(f"places must be at least 1, got {self.places}.")
         if self.film is not None and not 0 <= self.film <= 1:
             raise SettingError(f"film is a share of the samples, from 0 to 1, got {self.film}.")
-        if self.crop % 2:
-            raise SettingError(f"crop must be even (chroma is subsampled by two), got {self.crop}.")
+        if self.crop % 2 or self.margin % 2 or self.margin < 0:
+            raise SettingError(
+                f"crop and margin must be even (chroma is subsampled by two), got {self.crop} and {self.margin}."
+            )
         for prefix, factor, first in self.rates:
             if not (0 < factor <= 1 and 0 <= first < self.steps):
                 raise SettingError(

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from venh_lib import checkpoints, dataset, devices, origin
 from venh_lib.blocks.deformable import overflowing
+from venh_lib.blocks.padding import middle_of
 from venh_lib.crops import Crops, Range
 from venh_lib.dataset import Sequence
 from venh_lib.errors import SettingError, TrainingError
@@ -52,9 +53,13 @@ class Objective(nn.Module):
 
     def forward(self, samples: dict[str, torch.Tensor], step: int) -> torch.Tensor:
         if hasattr(self.network, "training_loss"):
-            return self.network.training_loss(samples, step, self.recipe.steps, self.recipe.loss)
+            return self.network.training_loss(samples, step, self.recipe.steps, self.loss)
         told = (samples[name] for name in getattr(self.network, "reads", ()))
-        return self.recipe.loss(self.network(samples["lq"], *told), samples["gt"])
+        return self.loss(self.network(samples["lq"], *told), samples["gt"])
+
+    def loss(self, output: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """The recipe's loss, of what lies inside its margin."""
+        return self.recipe.loss(middle_of(output, truth) if self.recipe.margin else output, truth)
 
 
 @dataclass
@@ -109,7 +114,8 @@ class Training:
         network = method.build(recipe.preset)
         self.crops = Crops(
             training, as_seen_by(network, method).policy, method.targets, recurrent=method.kind == "recurrent",
-            side=recipe.crop, frames=recipe.frames, samples=recipe.steps * recipe.batch, seed=seed,
+            side=recipe.crop, margin=recipe.margin, frames=recipe.frames,
+            samples=recipe.steps * recipe.batch, seed=seed,
             flips=recipe.flips, colour=recipe.colour, motion=recipe.motion,
             places=recipe.places, film=recipe.film,
         )  # fmt: skip

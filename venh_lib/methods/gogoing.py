@@ -19,6 +19,8 @@ from venh_lib.methods.on_brnet import (
     DIFFERENT,
     EDVR_SLOWNESS,
     HEARD_HALF,
+    INSIDE,
+    MARGIN,
     ORDERED,
     OnBRNet,
     smoke_recipe,
@@ -129,7 +131,7 @@ METHOD = Method(
     policy=POLICY,
     recipes={
         **{(track, "smoke"): smoke_recipe(L2()) for track in (1, 3)},
-        (1, "course"): window_recipe(1_000, L2(), slowness=EDVR_SLOWNESS),
+        (1, "course"): window_recipe(1_500, L2(), slowness=EDVR_SLOWNESS, margin=MARGIN),
         (3, "course"): window_recipe(500, L2(), slowness=EDVR_SLOWNESS, start=(("", "gogoing", 1),)),
         **{(track, "paper"): _PAPER for track in (1, 3)},
     },
@@ -163,6 +165,7 @@ METHOD = Method(
         CALM,
         DIFFERENT,
         HEARD_HALF,
+        INSIDE,
         ORDERED,
     ),
 )
