@@ -115,7 +115,8 @@ class Recipe:
             raise SettingError(f"film is a share of the samples, from 0 to 1, got {self.film}.")
         if self.crop % 2 or self.margin % 2 or self.margin < 0:
             raise SettingError(
-                f"crop and margin must be even (chroma is subsampled by two), got {self.crop} and {self.margin}."
+                f"crop and margin must be even (chroma is subsampled by two) and not negative, got {self.crop} and "
+                f"{self.margin}."
             )
         for prefix, factor, first in self.rates:
             if not (0 < factor <= 1 and 0 <= first < self.steps):

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from venh_lib.blocks.flow import divided_lucas_kanade_, flow_level, lucas_kanade_, pyramid, upsample_flow, warp
-from venh_lib.blocks.padding import pad_to_multiple
+from venh_lib.blocks.padding import middle_of, pad_to_multiple
 from venh_lib.blocks.residual import ResidualBlock, pass_through_, same_conv, zero_
 
 
@@ -49,6 +49,12 @@ def test_pad_to_multiple_repeats_the_border_at_the_bottom_and_right():
     padded = pad_to_multiple(frames, 4)
     assert padded[0, 0].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
     assert pad_to_multiple(padded, 4) is padded
+
+
+def test_the_middle_is_as_large_as_what_it_is_like():
+    frames = torch.rand(2, 5, 3, 10, 12)
+    assert torch.equal(middle_of(frames, torch.zeros(3, 4, 8)), frames[..., 3:7, 2:10])
+    assert torch.equal(middle_of(frames, frames), frames)
 
 
 def test_warp_looks_up_x_plus_u_and_y_plus_v():

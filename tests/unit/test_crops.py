@@ -148,6 +148,28 @@ def test_of_several_places_the_one_that_lost_most_is_cut(sequence):
     assert np.mean([anywhere.draw(k).left for k in range(50)]) < 11
 
 
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_margin_stands_around_what_is_learned_from(sequence, recurrent):
+    made = crops(sequence, references.nearest_pqfs, side=8, margin=4, recurrent=recurrent, frames=3)
+    for sample in (made[k] for k in range(20)):
+        assert sample["lq"].shape == (3, 3, 16, 16)
+        inside = sample["lq"][..., 4:-4, 4:-4]
+        assert torch.equal(inside if recurrent else inside[1], sample["gt"])
+
+
+def test_what_the_margin_lost_draws_no_crop(sequence):
+    planes = np.stack([sequence.raw_frames().planes(0)] * LENGTH)
+    places = []
+    for columns in (0, 4, 12):
+        spoiled = planes.copy()
+        # The margin is four pixels wide, so the first four columns of a clip lie in no crop.
+        spoiled[:, :HEIGHT, :columns] ^= 64
+        made = crops(sequence, side=8, margin=4, places=6)
+        made._opened[0] = Frames(planes), Frames(spoiled)
+        places.append([(made.draw(k).top, made.draw(k).left) for k in range(50)])
+    assert places[0] == places[1] != places[2]
+
+
 def test_true_motion_turns_with_the_pixels():
     """Each draw of flips and transposes: the reference, warped by the turned flow, is the target."""
     clips = (dataset.synthesised(seed) for seed in range(20))

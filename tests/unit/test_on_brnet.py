@@ -7,7 +7,7 @@ from torch import nn
 from venh_lib.blocks.deformable import DeformConv
 from venh_lib.losses import L1
 from venh_lib.methods import gogoing, mcenhance, mt_maxclear, nju_vision, noahtcv, vue
-from venh_lib.methods.on_brnet import SINGLE, OnBRNet, RecurrentOnBRNet, window_recipe
+from venh_lib.methods.on_brnet import MARGIN, SINGLE, OnBRNet, RecurrentOnBRNet, window_recipe
 
 WINDOWS = {"mt_maxclear": 5, "gogoing": 7, "nju_vision": 7, "mcenhance": 3, "noahtcv": 3}
 MODULES = {
@@ -100,6 +100,20 @@ def test_a_core_may_have_losses_of_its_own():
     given = samples()
     plain = L1()(network(given["lq"]), given["gt"])
     assert network.training_loss(given, 25, 100, L1()).item() == pytest.approx(plain.item() + 0.75, rel=1e-4)
+
+
+def test_frames_are_brought_over_a_margin_and_learned_from_inside_it():
+    network = OnBRNet(Middle(), 4, 4, between_peaks=True)
+    window = moving(3)[..., :48, :48]
+    given = {"lq": window, "gt": torch.rand(1, 3, 16, 16), "qps": TOLD[0], "places": TOLD[1]}
+    loss = network.training_loss(given, 0, 1, L1())
+    assert network.core.seen[-2:] == (8, 8)
+    brought, edge = network.brought(window, *TOLD), slice(MARGIN, -MARGIN)
+    inside = brought[..., edge, edge]
+    torch.testing.assert_close(loss, L1()(network.restored(inside), given["gt"]))
+    # A crop alone does not show what moves into it.
+    alone = network.brought(window[..., edge, edge], *TOLD)
+    assert (alone - inside).abs().max() > 0.02
 
 
 @pytest.mark.parametrize("slug", WINDOWS)

@@ -21,7 +21,7 @@ from venh_lib.losses import L1
 from venh_lib.optimisation import Average, clip_adaptively
 from venh_lib.recipes import Cosine, CosineRestarts, Exponential, Recipe
 from venh_lib.starts import run_folder, start_checkpoint, start_from
-from venh_lib.training import Training
+from venh_lib.training import Objective, Training
 from venh_lib.validation import validation_frames, validation_gains
 
 CPU = torch.device("cpu")
@@ -95,6 +95,18 @@ def training(method, folder, clips, recipe=RECIPE, seed=0, validated=1):
         method, 1, recipe, folder, scale="smoke", seed=seed, training=clips, validation=clips[:validated], device=CPU,
         progress=False,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("network", [Shift, Staged])
+def test_what_lies_in_the_margin_does_not_count(tmp_path, clips, network):
+    recipe = replace(RECIPE, margin=4)
+    window, truth = torch.rand(2, 1, 3, 40, 40), torch.rand(2, 3, 32, 32)
+    expected = (window[:, 0, :, 4:-4, 4:-4] - truth).abs().mean()
+    torch.testing.assert_close(Objective(network(), recipe)({"lq": window, "gt": truth}, 0), expected)
+    with pytest.raises(TrainingError, match="one shape"):
+        Objective(network(), RECIPE)({"lq": window, "gt": truth}, 0)
+    run = training(of(network), tmp_path, clips, recipe)
+    assert Path(run.run()).exists() and run.crops[0]["lq"].shape[-1] == 40
 
 
 def test_one_process_trains_in_one_precision_after_another(tmp_path, clips, method):
@@ -463,8 +475,9 @@ def test_schedules():
 
 
 def test_recipes_refuse_what_cannot_be():
-    with pytest.raises(SettingError, match="even"):
-        replace(RECIPE, crop=33)
+    for odd in ({"crop": 33}, {"margin": 5}, {"margin": -2}):
+        with pytest.raises(SettingError, match="even"):
+            replace(RECIPE, **odd)
     with pytest.raises(SettingError, match="one of clip_norm and adaptive_clip"):
         replace(RECIPE, adaptive_clip=0.01)
     with pytest.raises(SettingError, match="no recipe for track 9"):
