@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from venh_lib.blocks.flow import warp
+from venh_lib.blocks.light import mean_about
 
 # Luma of BT.601 from R, G and B.
 LUMA = (0.299, 0.587, 0.114)
@@ -80,15 +80,6 @@ def difference(frame: Tensor, other: Tensor, around: int) -> Tensor:
 def squared(frame: Tensor, other: Tensor) -> Tensor:
     """Squared difference of frames at each pixel, mean of the colours: float32 ``[B, 1, H, W]``."""
     return (frame.detach() - other.detach()).float().square().mean(dim=1, keepdim=True)
-
-
-def mean_about(values: Tensor, around: int) -> Tensor:
-    """Mean of ``values`` ``[B, 1, H, W]`` over ``around`` pixels a side, odd, about each, of what lies inside."""
-    # Along rows and columns in turn: of a square of 65 pixels that is a thirtieth of the work.
-    for size in ((around, 1), (1, around)):
-        half = tuple(side // 2 for side in size)
-        values = functional.avg_pool2d(values, size, stride=1, padding=half, count_include_pad=False)
-    return values
 
 
 def _luma(frames: Tensor) -> np.ndarray:

@@ -21,8 +21,6 @@ DETAIL_GAIN = 8.0
 # Of ``divided_lucas_kanade_``, chosen by how well flow brings raw frames of the validation clips onto each other and
 # how far it is off on synthesised clips: contrasts in units of a gradient that ``gain`` brings to 1, pixels, a share.
 CONTRASTS, AROUND, TRUSTED = (0.16, 0.32, 0.64, 1.28), 2.5, 0.8
-# What coding moves the light of a place by, in 0–1: five of 255 levels.
-SHADE = 5 / 255
 
 
 def warp(frame: Tensor, flow: Tensor, outside: Literal["border", "zeros"] = "border") -> Tensor:
@@ -60,27 +58,6 @@ def upsample_flow(flow: Tensor, factor: int = 2) -> Tensor:
 def shrunk_flow(flow: Tensor, factor: int) -> Tensor:
     """A flow ``[B, 2, H, W]`` made ``factor`` times smaller, its vectors with it: the mean over each square."""
     return functional.avg_pool2d(flow, factor) / factor
-
-
-def light(difference: Tensor, cell: int) -> Tensor:
-    """What ``difference`` [B, C, H, W] is over surroundings of three cells of ``cell`` pixels: the light, no detail."""
-    height, width = difference.shape[-2:]
-    cell = min(cell, height, width)
-    cells = functional.avg_pool2d(difference.float(), cell, ceil_mode=True, count_include_pad=False)
-    cells = functional.avg_pool2d(cells, 3, stride=1, padding=1, count_include_pad=False)
-    return functional.interpolate(cells, (height, width), mode="bilinear").to(difference.dtype)
-
-
-def lit_as(frame: Tensor, other: Tensor, cell: int) -> Tensor:
-    """``other`` ``[B, 3, H, W]``, RGB in 0–1, in the ``light`` of ``frame`` where they clearly differ in it.
-
-    A slow shade that coding took from the one the other may still have, and should keep: so a difference of light L
-    counts by e / (e + SHADE²), e its mean square around.
-    """
-    difference = light(frame - other, cell)
-    squared = difference.float().square().mean(dim=1, keepdim=True)
-    around = functional.avg_pool2d(squared, 2 * cell + 1, stride=1, padding=cell, count_include_pad=False)
-    return other + (difference * around / (around + SHADE**2)).to(other.dtype)
 
 
 def lucas_kanade_(level: nn.Sequential, *, centre_first: bool = False, gain: float = DETAIL_GAIN) -> None:

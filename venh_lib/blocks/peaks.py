@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from venh_lib import devices
-from venh_lib.blocks.dis import FITS, difference, flows_by, mean_about, squared, steady_flow
+from venh_lib.blocks.dis import FITS, difference, flows_by, squared, steady_flow
 from venh_lib.blocks.flow import warp
+from venh_lib.blocks.light import mean_about
 
 # A flow that was found between two frames is believed where they come nearer to each other by FITS, over BELIEVED
 # pixels a side, and were apart by more than coding explains: ALIKE, squared, of values in 0–1.

@@ -16,7 +16,8 @@ from torch.nn import functional
 
 from venh_lib import devices
 from venh_lib.blocks.deformable import keep_variance_
-from venh_lib.blocks.flow import light, shrunk_flow, warp
+from venh_lib.blocks.flow import shrunk_flow, warp
+from venh_lib.blocks.light import light
 from venh_lib.blocks.propagation import FirstOrderPropagation, SecondOrderPropagation
 from venh_lib.blocks.residual import zero_
 

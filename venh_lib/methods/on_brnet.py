@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.blocks.dis import DenseInverseSearch
-from venh_lib.blocks.flow import light, lit_as, shrunk_flow, warp
+from venh_lib.blocks.flow import shrunk_flow, warp
 from venh_lib.blocks.half_size import REDUCTION
+from venh_lib.blocks.light import light, lit_as
 from venh_lib.blocks.padding import middle_of, pad_to_multiple
 from venh_lib.blocks.peaks import BetweenPeaks
 from venh_lib.blocks.propagation import neighbour_flows
