@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from venh_lib.blocks.flow import divided_lucas_kanade_, flow_level, lucas_kanade_, pyramid, upsample_flow, warp
+from venh_lib.blocks.light import mean_about
 from venh_lib.blocks.padding import middle_of, pad_to_multiple
 from venh_lib.blocks.residual import ResidualBlock, pass_through_, same_conv, zero_
 
@@ -49,6 +50,17 @@ def test_pad_to_multiple_repeats_the_border_at_the_bottom_and_right():
     padded = pad_to_multiple(frames, 4)
     assert padded[0, 0].tolist() == [[0, 1, 2, 2], [3, 4, 5, 5], [3, 4, 5, 5], [3, 4, 5, 5]]
     assert pad_to_multiple(padded, 4) is padded
+
+
+@pytest.mark.parametrize("around", [1, 5, 31])
+def test_a_mean_about_a_pixel_is_over_what_lies_inside_of_its_square(around):
+    values, half = torch.rand(2, 1, 9, 14), around // 2
+    expected = torch.empty_like(values)
+    for y in range(9):
+        for x in range(14):
+            square = values[..., max(y - half, 0) : y + half + 1, max(x - half, 0) : x + half + 1]
+            expected[..., y, x] = square.mean(dim=(-2, -1))
+    torch.testing.assert_close(mean_about(values, around), expected)
 
 
 def test_the_middle_is_as_large_as_what_it_is_like():
