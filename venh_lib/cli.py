@@ -183,7 +183,8 @@ def train(
         best = training.train(chosen, track, scale, **options)
     except KeyboardInterrupt:
         _interrupted("the same command goes on from the last saved step")
-    training.leave()
+    if not training.leave():
+        return
     click.echo(evaluation.ship(best, chosen, track) if ship else best)
     if ship:
         _renew_readme()
@@ -199,13 +200,14 @@ def ablate(method: str, track: int, seed: int) -> None:
     A few minutes each on a GPU, a quarter of an hour and more on two cores. A training that was stopped goes on. Each
     seed has a record of its own.
     """
-    from venh_lib import ablations, methods
+    from venh_lib import ablations, methods, training
 
     try:
         table = ablations.ablate(methods.get(method), track, seed=seed)
     except KeyboardInterrupt:
         _interrupted("the same command goes on from the last saved step")
-    click.echo(ablations.summary(table).to_string(float_format="{:+.3f}".format))
+    if training.leave():
+        click.echo(ablations.summary(table).to_string(float_format="{:+.3f}".format))
 
 
 @cli.command(short_help="Measure methods on held-out clips.")

@@ -160,10 +160,12 @@ class Crops(Dataset):
     ) -> None:
         if motion and recurrent:
             raise SettingError("the true motion goes with windows; a recurrent method cannot ask for it.")
-        self.sequences = [s for s in sequences if targets(s.infos)]
+        asked = [(sequence, targets(sequence.infos)) for sequence in sequences]
+        self.sequences = [sequence for sequence, frames in asked if frames]
+        self.targets = [frames for _, frames in asked if frames]
         if not self.sequences:
             raise DataError("no sequence to train on has a target frame; check the compressed streams' QPs.")
-        self.policy, self.targets, self.recurrent = policy, targets, recurrent
+        self.policy, self.recurrent = policy, recurrent
         self.side, self.margin, self.frames = side + 2 * margin, margin, frames
         self.samples, self.seed = samples, seed
         self.flips, self.colour, self.motion, self.places = flips, colour, motion, places
@@ -210,7 +212,7 @@ class Crops(Dataset):
             first = int(rng.integers(len(sequence) - self.frames + 1))
             inputs = outputs = range(first, first + self.frames)
         else:
-            targets = self.targets(sequence.infos)
+            targets = self.targets[number]
             t = targets[int(rng.integers(len(targets)))]
             inputs, outputs = self.policy(sequence.infos, t), (t,)
         top, left = self._corner(rng, number, outputs[len(outputs) // 2])

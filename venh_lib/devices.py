@@ -41,7 +41,9 @@ def cpu_has_bf16() -> bool:
 
 
 def _cpu_flag(flag: str) -> bool:
-    return bool(torch.cpu.get_capabilities().get(flag, False))
+    # Older PyTorch cannot be asked: there bf16 is left alone.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)
+    return bool(capabilities().get(flag, False))
 
 
 def resolve_precision(device: torch.device, precision: str = "auto") -> str:
@@ -76,7 +78,8 @@ def full_precision(device: torch.device) -> contextlib.AbstractContextManager:
     """Float32 inside, whatever mixed precision is on outside: for layers that carry the picture itself.
 
     bf16 has 8 bits for a value in 0–1: a picture that goes through it is rounded to its 8-bit levels once more,
-    which costs hundredths of a dB. What is added to the picture may be rounded.
+    which costs hundredths of a dB. What is added to the picture may be rounded. On a GPU cuDNN still rounds the factors
+    of its products as ``autocast`` says, unless that is off.
     """
     if device.type == "meta":
         return contextlib.nullcontext()

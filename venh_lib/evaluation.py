@@ -170,14 +170,15 @@ def ship(checkpoint: Path, method: Method, track: int = 1, *, progress: bool = T
     network = checkpoints.load(checkpoint, method)
     network.load_state_dict(checkpoints.halved(network.state_dict()))
     record = checkpoints.provenance(checkpoint)
-    cpu = torch.device("cpu")
+    device = devices.pick_device()
+    network.to(device)
     if track in method.tracks:
-        table = evaluate(method, track, network=network, progress=progress)
+        table = evaluate(method, track, network=network, device=device, progress=progress)
         gains = dict(zip(table["clip"], table["gain_db"], strict=True))
     else:
-        gains = validation_gains(network, method, dataset.sample_set("test", track), cpu)
+        gains = validation_gains(network, method, dataset.sample_set("test", track), device)
     chose = [clip for clip in dataset.sample_set("validation", track) if clip.name in record["validation_gain_db"]]
-    validation = validation_gains(network, method, chose, cpu)
+    validation = validation_gains(network, method, chose, device)
     for split, measured in (("validation", validation), ("test", gains)):
         record[f"{split}_gain_db"] = {clip: round(gain, 4) for clip, gain in measured.items()}
     del record["sha256"]

@@ -17,9 +17,10 @@ P frames between B frames without the reference B frame half-way between them.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import numpy as np
 
@@ -108,16 +109,36 @@ def _clamped(infos: Sequence[FrameInfo], t: int) -> int:
     return min(max(t, 0), len(infos) - 1)
 
 
+def _of_the_stream(find: Callable[[Sequence[FrameInfo]], tuple[int, ...]]):
+    """``find(infos)``, remembered of the stream that was asked about last: policies ask it for each of its frames."""
+    last: tuple[Sequence[FrameInfo] | None, tuple[int, ...]] = None, ()
+
+    @wraps(find)
+    def found(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
+        nonlocal last
+        stream, frames = last
+        if stream is not infos:
+            frames = find(infos)
+            # A list may change.
+            last = (infos, frames) if isinstance(infos, tuple) else last
+        return frames
+
+    return found
+
+
+@_of_the_stream
 def lower_qp_frames(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
     """§4.1's candidates as written: ``qp_candidates`` of a stream."""
     return qp_candidates([info.qp for info in infos])
 
 
+@_of_the_stream
 def peak_frames(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
     """The PQFs of a stream: ``peak_quality_frames`` of its QPs."""
     return peak_quality_frames([info.qp for info in infos])
 
 
+@_of_the_stream
 def i_p_candidates(infos: Sequence[FrameInfo]) -> tuple[int, ...]:
     """SMGF's candidates for Track 3: every I and P frame (§4.1)."""
     return tuple(info.index for info in infos if info.slice_type in ("I", "P"))
@@ -182,7 +203,8 @@ def previous_and_next_pqf(infos: Sequence[FrameInfo], t: int) -> tuple[int | Non
     """The nearest PQF strictly before ``t`` and the nearest strictly after it; None where there is none."""
     _check(infos, t)
     peaks = peak_frames(infos)
-    return max((p for p in peaks if p < t), default=None), min((p for p in peaks if p > t), default=None)
+    before, after = bisect_left(peaks, t), bisect_right(peaks, t)
+    return peaks[before - 1] if before else None, peaks[after] if after < len(peaks) else None
 
 
 def nearest_pqfs(infos: Sequence[FrameInfo], t: int) -> tuple[int, int, int]:
@@ -204,7 +226,8 @@ def mfqe_window(infos: Sequence[FrameInfo], t: int) -> tuple[int, ...]:
     """
     _check(infos, t)
     peaks = peak_frames(infos)
-    return (t,) if not peaks or t in peaks else nearest_pqfs(infos, t)
+    is_peak = bisect_left(peaks, t) < bisect_right(peaks, t)
+    return (t,) if not peaks or is_peak else nearest_pqfs(infos, t)
 
 
 def _proposed(
@@ -213,8 +236,9 @@ def _proposed(
     """``count`` references on one side of ``t`` (``step`` −1 before, +1 after), from near to far."""
     chosen = [_clamped(infos, t + step)]
     while len(chosen) < count:
-        beyond = [c for c in candidates if (c - chosen[-1]) * step > 0]
-        chosen.append(min(beyond, key=lambda c: abs(c - t)) if beyond else chosen[-1])
+        last = chosen[-1]
+        place = bisect_right(candidates, last) if step > 0 else bisect_left(candidates, last) - 1
+        chosen.append(candidates[place] if 0 <= place < len(candidates) else last)
     return chosen
 
 
@@ -226,7 +250,7 @@ class SMGFProposal:
     frame chosen; and when no candidate is left, the last frame chosen once more. Padding so stands at
     the outer ends of the window, and indices never decrease. At the first or last frame, where a side has
     no adjacent frame, ``t`` itself fills that side (§4.1 does not say). ``candidates`` is
-    ``lower_qp_frames`` (§4.1 as written), ``peak_frames``, or for Track 3 ``i_p_candidates``.
+    ``lower_qp_frames`` (§4.1 as written), ``peak_frames``, or for Track 3 ``i_p_candidates``: frames in order.
     """
 
     per_side: int = 4

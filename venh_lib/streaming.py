@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import VenhError, VideoError
-from venh_lib.methods.method import Method
+
+if TYPE_CHECKING:
+    from venh_lib.methods.method import Method
 
 _END = object()
 # Enough for the decoder's jitter, few enough for memory.

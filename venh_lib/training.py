@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Progress:
     best_step: int = 0
     best_gain: float = -math.inf
     seconds: float = 0.0
-    losses: list[float] = field(default_factory=list)
+    losses: list[torch.Tensor] = field(default_factory=list)
 
 
 class Training:
@@ -186,6 +187,8 @@ class Training:
                     self._validate(bar)
                 if self._due(self.recipe.checkpoint_every):
                     self._save()
+        # The first process alone writes: nobody reads what it has not ended.
+        self.accelerator.wait_for_everyone()
         return self.folder / "best.safetensors"
 
     def step(self, samples: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -215,13 +218,16 @@ class Training:
 
     def _look(self, bar: tqdm) -> None:
         """Log the mean loss since the last look; seldom, since looking waits for the device, but before each save."""
-        mean = float(self.accelerator.reduce(torch.stack(self.progress.losses).mean(), "mean"))
+        losses = self.accelerator.reduce(torch.stack(self.progress.losses), "mean").cpu()
+        mean = float(losses.mean())
         self.progress.losses.clear()
         whole = all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
         if not (math.isfinite(mean) and whole):
+            bad = (~losses.isfinite()).nonzero().flatten().tolist()
+            step = self.progress.step - len(losses) + 1 + bad[0] if bad else self.progress.step
+            spoilt = f"at step {step} the loss is {losses[bad[0]]}" if bad else f"by step {step} weights are not finite"
             raise TrainingError(
-                f"{self.method.slug}: by step {self.progress.step} the loss is {mean}, the weights are "
-                f"{'finite' if whole else 'not finite'}. "
+                f"{self.method.slug}: {spoilt}. "
                 f"The last good state is in {self.folder}; "
                 "train again with a lower learning rate, a smaller clip_norm or precision='fp32'."
             )
@@ -229,10 +235,11 @@ class Training:
         if overflow := overflowing(self.network):
             self._log({"step": self.progress.step, "offset_overflow": overflow})
             worst = max(overflow, key=overflow.get)
-            bar.write(
-                f"step {self.progress.step}: the offsets of {worst} average {overflow[worst]:.0f} pixels, and most "
-                "places that it reads lie outside the frame. A lower learning rate or offset losses keep them in."
-            )
+            if self.accelerator.is_main_process:
+                bar.write(
+                    f"step {self.progress.step}: the offsets of {worst} average {overflow[worst]:.0f} pixels, and most "
+                    "places that it reads lie outside the frame. A lower learning rate or offset losses keep them in."
+                )
         self._log(
             {
                 "step": self.progress.step,
@@ -339,20 +346,29 @@ class Training:
         _trim_log(self.folder / "log.jsonl", self.progress.step)
 
 
-def leave() -> None:
-    """Let go of the other processes, when nothing more is trained: one that exits without it may be aborted."""
-    if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+def leave() -> bool:
+    """Let go of the other processes, when nothing more is trained: one that exits without it may be aborted.
+
+    Returns whether this is the first one, which does what is to be done once.
+    """
+    if not torch.distributed.is_initialized():
+        return True
+    rank = torch.distributed.get_rank()
+    torch.distributed.destroy_process_group()
+    return rank == 0
 
 
 def _accelerator(device: torch.device, precision: str) -> Accelerator:
     """Accelerate for one training, whatever the precision of an earlier one in this process."""
     mixed_precision = "no" if precision == "fp32" else precision
+    if device.type == "cuda" and device.index is not None and int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        # Accelerate takes the current GPU; of several processes each has its own.
+        torch.cuda.set_device(device)
     if is_initialized() and AcceleratorState().mixed_precision != mixed_precision:
         # The precision is kept in a singleton that refuses another; its processes and device stay.
         AcceleratorState._reset_state()
     # The recipe's batch is that of all processes together. (Accelerator's own ``split_batches`` is heard no more.)
-    loading = DataLoaderConfiguration(split_batches=True)
+    loading = DataLoaderConfiguration(split_batches=True, non_blocking=True)
     # Some methods train their parts one after the other: a gradient of what rests is not waited for.
     sharing = DistributedDataParallelKwargs(find_unused_parameters=True)
     return Accelerator(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pytest
 
@@ -112,6 +113,27 @@ def test_quality_fluctuation_by_hand():
 def test_quality_fluctuation_refuses_what_has_no_deviation(psnr):
     with pytest.raises(DataError, match="finite"):
         quality_fluctuation(psnr)
+
+
+@pytest.mark.parametrize("candidates", [lower_qp_frames, peak_frames, i_p_candidates])
+def test_what_is_remembered_of_a_stream_is_never_another_streams(candidates):
+    one, other = (tuple(s) for s in (stream([36, 45, 44, 45, 38]), stream([38, 37, 45, 36, 45, 36], list("IPBPBP"))))
+    expected = [candidates(list(infos)) for infos in (one, other)]
+    assert expected[0] != expected[1]
+    assert [candidates(infos) for infos in (one, other, one, one)] == [*expected, expected[0], expected[0]]
+    changing = list(one)
+    assert candidates(changing) == expected[0]
+    changing[:] = other
+    assert candidates(changing) == expected[1]
+
+
+def test_a_policy_takes_no_longer_for_a_frame_of_a_long_video():
+    """Half an hour: what a policy looked up for each frame anew would take minutes."""
+    infos = tuple(stream([36, 45, 44, 45, 38, 45, 44, 45] * 6750))
+    started = time.perf_counter()
+    for policy in (smgf_proposal, nearest_pqfs, mfqe_window):
+        assert len({policy(infos, t)[0] for t in range(0, len(infos), 9)}) > 100
+    assert time.perf_counter() - started < 5
 
 
 def test_neighbours_repeat_the_edge_frame():

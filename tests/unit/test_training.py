@@ -262,7 +262,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_state(tmp_path,
         return step(samples)
 
     run.step = breaks
-    with pytest.raises(TrainingError, match="by step 30 the loss is nan"):
+    with pytest.raises(TrainingError, match="at step 26 the loss is nan"):
         run.run()
     tensors, metadata = checkpoints.read_tensors(tmp_path / "state.safetensors")
     assert torch.isfinite(tensors["network.shift"]).all()
@@ -491,10 +491,17 @@ def test_shipping_measures_the_test_clips_and_keeps_the_provenance(tmp_path, met
     checkpoints.save(best, checkpoints.load(best, method), trained)
     row = dict.fromkeys(results.COLUMNS, 0.0) | {"method": "arcnn", "track": 1}
     measured = pandas.DataFrame([row | {"clip": "a", "gain_db": 0.5}, row | {"clip": "b", "gain_db": 0.25}])
-    monkeypatch.setattr(evaluation, "evaluate", lambda *_, **__: measured)
+    asked = {"evaluate": [], "validation_gains": []}
+    monkeypatch.setattr(evaluation, "evaluate", lambda *_, device, **__: asked["evaluate"].append(device) or measured)
+    gains = evaluation.validation_gains
+    monkeypatch.setattr(
+        evaluation, "validation_gains", lambda *given: asked["validation_gains"].append(given[3]) or gains(*given)
+    )
     monkeypatch.setattr(checkpoints, "shipped", lambda *_: tmp_path / "data" / "arcnn_track1.safetensors")
     monkeypatch.setattr(results, "recorded", lambda track: tmp_path / f"track{track}.csv")
     shipped = evaluation.ship(best, method)
+    # What is evaluated on a GPU stays there.
+    assert asked["evaluate"] == asked["validation_gains"] == [devices.pick_device()]
     record, before = checkpoints.provenance(shipped), checkpoints.provenance(best)
     assert record["test_gain_db"] == {"a": 0.5, "b": 0.25}
     assert [row["gain_db"] for row in results.read_rows(tmp_path / "track1.csv")] == ["0.500000", "0.250000"]

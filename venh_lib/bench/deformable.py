@@ -50,15 +50,15 @@ def deform(rounds: int = 5) -> Figures:
     """Our deformable convolution on a CPU against torchvision's, side by side: alone, and in whole networks.
 
     Alone: 4×64×64×64, 8 offset groups, float32, offsets of a few pixels; forward, and forward with backward. Networks:
-    BasicVSR++ of 32 channels and 3 blocks a branch on CLIP, five frames of 256×256, EDVR of 32 channels on WINDOW, five
-    of 128×128; inference and a training step, in float32, and in bf16 with channels last. Ratios above 1 say that ours
-    is faster. The memory of each is what a call forward and backward adds to the process at its peak.
+    BasicVSR++ of 32 channels and 3 blocks a branch on CLIP, five frames of 256×256, and MT.MaxClear's EDVR at `course`
+    on WINDOW, five of 128×128; inference and a training step, in float32, and in bf16 with channels last. Ratios above 1
+    say that ours is faster. The memory of each is what a call forward and backward adds to the process at its peak.
     """
     import torch
 
     from venh_lib import devices
     from venh_lib.blocks.deformable import torchvision_everywhere
-    from venh_lib.blocks.edvr import EDVR
+    from venh_lib.methods import mt_maxclear
     from venh_lib.methods.ntu_slab import BasicVSRPlusPlus
 
     def compared(call: Callable[[], object]) -> tuple[float, float]:
@@ -81,7 +81,7 @@ def deform(rounds: int = 5) -> Figures:
         figures[name] = round(in_a_fresh_process("venh_lib.bench.deformable", f"_memory({torchvision})"), 1)
     networks = {
         "basicvsr_plus_plus": (BasicVSRPlusPlus(32, 3), CLIP),
-        "edvr": (EDVR(32, 5, extract=2, reconstruct=5), WINDOW),
+        "edvr": (mt_maxclear.build("course"), WINDOW),
     }
     for name, (network, shape) in networks.items():
         for precision in ("fp32", "bf16") if devices.cpu_has_bf16() else ("fp32",):

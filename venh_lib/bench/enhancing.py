@@ -6,9 +6,15 @@ import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from venh_lib import ffmpeg
 from venh_lib.bench.timing import METHOD, Figures, in_a_fresh_process, seconds
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from venh_lib.methods.method import Method
 
 
 def repeated(stream: Path, target: Path, frames: int) -> Path:
@@ -21,32 +27,37 @@ def repeated(stream: Path, target: Path, frames: int) -> Path:
 def inference(method: str = METHOD, rounds: int = 5, frames: int = 120, lengths: Sequence[int] = (60, 600)) -> Figures:
     """A whole file through ``venh enhance`` against the network alone, and memory for a long file and a short one.
 
-    Frames are 416×240. Seconds are the least of ``rounds`` rounds, each with both sides, in turn first: what else a
-    machine does only adds. Memory is resident memory, not a GPU's. ``growth_per_frame`` is what the long file takes
-    more than the short one, over the bytes that its extra frames take as 8-bit RGB: 0 for constant memory, about 1
-    if every frame were held once, in or out, 4 if as floats.
+    The network alone gets what it gets of the file, window by window or segment by segment. Frames are 416×240.
+    Seconds are the least of ``rounds`` rounds, each with both sides, in turn first: what else a machine does only adds.
+    Memory is resident memory, not a GPU's. ``growth_per_frame`` is what the long file takes more than the short one,
+    over the bytes that its extra frames take as 8-bit RGB: 0 for constant memory, about 1 if every frame were held
+    once, in or out, 4 if as floats.
     """
     import torch
 
     from venh_lib import dataset, devices, methods
     from venh_lib.inference import enhance_file
+    from venh_lib.methods.method import as_seen_by, as_tensor
 
     chosen = methods.get(method)
     clip = dataset.sample_set("validation", limit=1, progress=False)[0]
-    _, height, width = clip.raw_frames().shape
+    decoded = clip.compressed_frames()
+    _, height, width = decoded.shape
     device = devices.pick_device()
-    network = chosen.build("course").eval().to(device)
-    window = torch.rand(1, len(chosen.policy(clip.infos, 1)), 3, height, width).to(device)
-
-    def forward() -> None:
-        with torch.inference_mode(), devices.autocast(device):
-            for _ in range(frames):
-                network(window)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+    network = chosen.build("course").eval().to(device=device, memory_format=torch.channels_last)
+    seen = as_seen_by(network, chosen)
+    shown = torch.stack([as_tensor(decoded.rgb(t)) for t in range(len(clip))]).to(device)
 
     with tempfile.TemporaryDirectory() as folder:
         source = repeated(clip.compressed_file(), Path(folder) / "source.mkv", frames)
+        asked = [(window, [own.to(device) for own in told]) for window, told in _asked(source, seen)]
+
+        def forward() -> None:
+            with torch.inference_mode(), devices.autocast(device):
+                for window, told in asked:
+                    network(shown[[t % len(shown) for t in window]][None], *told)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
 
         def enhance() -> None:
             target = Path(folder) / "target.mkv"
@@ -72,6 +83,23 @@ def inference(method: str = METHOD, rounds: int = 5, frames: int = 120, lengths:
         "long_over_short": round(long / short, 3),
         "growth_per_frame": round((long - short) / extra, 4),
     }
+
+
+def _asked(source: Path, method: Method) -> list[tuple[Sequence[int], list[Tensor]]]:
+    """What a network is given of a file, pass by pass: which frames, and what it is told of them."""
+    from venh_lib.inference import infos_of
+    from venh_lib.methods.method import readings
+    from venh_lib.passes import Inference
+    from venh_lib.streaming import segments
+    from venh_lib.video import probe
+
+    infos = infos_of(source, probe(source), method)
+    if method.kind == "recurrent":
+        parts = segments(len(infos), Inference.segment, Inference.segment_overlap)
+        windows = [range(part.start, part.stop) for part in parts]
+    else:
+        windows = [method.policy(infos, t) for t in range(len(infos))]
+    return [(window, list(readings(method.reads, infos, [window]).values())) for window in windows]
 
 
 def _peaks(method: str, lengths: Sequence[int]) -> list[float]:

@@ -21,6 +21,7 @@ def methods(method: str | None = None, rounds: int = 3) -> Figures:
 
     from venh_lib import devices
     from venh_lib.methods import METHODS, get
+    from venh_lib.methods.method import as_seen_by, readings
 
     device = devices.pick_device()
     figures: Figures = {"threads": torch.get_num_threads(), "precision": devices.resolve_precision(device)}
@@ -30,11 +31,14 @@ def methods(method: str | None = None, rounds: int = 3) -> Figures:
             figures[f"{chosen.slug}_{preset}_parameters"] = parameters
             figures[f"{chosen.slug}_{preset}_gflop"] = round(operations / 1e9, 2)
         network = chosen.build("course").eval().to(device=device, memory_format=torch.channels_last)
-        frames = torch.rand(_shape(chosen, COURSE_SIZE), device=device)
+        seen = as_seen_by(network, chosen)
+        infos, window = _window(seen)
+        frames = torch.rand((1, len(window), 3, *COURSE_SIZE), device=device)
+        told = [own.to(device) for own in readings(seen.reads, infos, [window]).values()]
 
-        def forward(network=network, frames=frames) -> None:
+        def forward(network=network, given=(frames, *told)) -> None:
             with torch.inference_mode(), devices.autocast(device):
-                network(frames)
+                network(*given)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
 
@@ -48,19 +52,23 @@ def _counted(method, preset: str, size: tuple[int, int]) -> tuple[int, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    _, window = _window(method)
     with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network = method.build(preset).eval()
-        network(torch.rand(_shape(method, size)))
+        network(torch.rand(1, len(window), 3, *size))
     return sum(p.numel() for p in network.parameters()), counter.get_total_flops() / _frames_made(method)
 
 
-def _shape(method, size: tuple[int, int]) -> tuple[int, ...]:
-    """The input of a network: the largest window that a low-delay stream asks for, or a clip."""
+def _window(method) -> tuple[tuple, tuple[int, ...]]:
+    """A low-delay stream, and what a network is given of it: a clip, or the largest window of a coarse frame."""
     from venh_lib.inference import like_a_stream
 
     infos = like_a_stream((36, 45, 44, 45, 38, 45, 44, 45), "IPPPPPPPPP")
-    window = CLIP if method.kind == "recurrent" else max(len(method.policy(infos, t)) for t in range(len(infos)))
-    return 1, window, 3, *size
+    if method.kind == "recurrent":
+        return infos, tuple(range(CLIP))
+    # Not next to the ends, where a window repeats its frames.
+    windows = [method.policy(infos, t) for t in range(CLIP, len(infos) - CLIP)]
+    return infos, max(windows, key=lambda window: (len(window), infos[window[len(window) // 2]].qp))
 
 
 def _frames_made(method) -> int:

@@ -128,8 +128,8 @@ def fitted(flow: Tensor) -> Tensor:
     """The motion that most of a picture shares, of the shape of ``flow`` ``[B, 2, H, W]``: affine, without outliers."""
     step = max(1, min(flow.shape[-2:]) // ROWS)
     whole = affine_basis(*flow.shape[-2:]).to(flow.device)
-    # [P, 3] and [B, P, 2], of P pixels.
-    basis, asked = (values[..., ::step, ::step].double().flatten(-2).mT for values in (whole, flow))
+    # [P, 3] and [B, P, 2], of P pixels, on the CPU: not every device has double precision.
+    basis, asked = (values[..., ::step, ::step].cpu().double().flatten(-2).mT for values in (whole, flow))
     weights = torch.ones_like(asked[..., :1])
     for _ in range(FITTINGS):
         told = (basis * weights).mT

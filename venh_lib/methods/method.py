@@ -15,7 +15,9 @@ from venh_lib.bitstream import FrameInfo
 from venh_lib.dataset import Sequence as Clip
 from venh_lib.errors import SettingError
 from venh_lib.metrics.fidelity import psnr
+from venh_lib.passes import Inference
 from venh_lib.recipes import Recipe
+from venh_lib.streaming import segments
 
 PRESETS = ("course", "paper")
 
@@ -103,7 +105,10 @@ def check_preset(preset: str) -> str:
 def restoration_gain(
     network: nn.Module, method: Method, sequence: Clip, frames: Sequence[int], device: torch.device
 ) -> float:
-    """Mean gain of RGB PSNR in dB over ``frames`` of a sequence: the score of a method that names no other."""
+    """Mean gain of RGB PSNR in dB over ``frames`` of a sequence, in order: the score of a method that names no other.
+
+    A recurrent network gets the sequence in the segments of ``Inference``.
+    """
     raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
     method = as_seen_by(network, method)
 
@@ -113,7 +118,11 @@ def restoration_gain(
         return network(*(x.to(device) for x in given))[0].float()
 
     if method.kind == "recurrent":
-        outputs = restored(range(len(sequence)))[list(frames)]
+        made = []
+        for part in segments(len(sequence), Inference.segment, Inference.segment_overlap):
+            if own := [t - part.start for t in frames if part.first <= t < part.last]:
+                made.append(restored(range(part.start, part.stop))[own])
+        outputs = torch.cat(made)
     else:
         outputs = torch.stack([restored(method.policy(sequence.infos, t)) for t in frames])
     truth, given = (torch.stack([as_tensor(side.rgb(t)) for t in frames]).to(device) for side in (raw, compressed))

@@ -125,8 +125,9 @@ class BasicVSRPlusPlus(nn.Module):
         padded = pad_to_multiple(frames.flatten(0, 1), REDUCTION)
         features = self.extract(padded).unflatten(0, (batch, count))
         gathered = self.core(features, *self.flows(padded.unflatten(0, (batch, count))))
-        residual = self.restored(gathered.flatten(0, 1))[..., :height, :width]
-        return frames + residual.float().unflatten(0, (batch, count))
+        # A frame at a time: at full size what the last convolutions make of all at once would fill the memory.
+        residual = torch.stack([self.restored(features) for features in gathered.unbind(dim=1)], dim=1)
+        return frames + residual[..., :height, :width].float()
 
     def flows(self, frames: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Flows at a quarter of the size: from frame t + 1 to t, and from t to t + 1, for each t but the last."""
@@ -134,7 +135,7 @@ class BasicVSRPlusPlus(nn.Module):
         return neighbour_flows(self.flow, small.unflatten(0, frames.shape[:2]))
 
     def restored(self, features: Tensor) -> Tensor:
-        """What is added to the frames: ``[B·T, C, H/4, W/4]`` to ``[B·T, 3, H, W]``."""
+        """What is added to a frame: ``[B, C, H/4, W/4]`` to ``[B, 3, H, W]``."""
         for conv in self.enlarge:
             features = rectified(self.shuffle(conv(features)))
         return self.last[1](rectified(self.last[0](features)))
