@@ -51,8 +51,8 @@ def deform(rounds: int = 5) -> Figures:
 
     Alone: 4×64×64×64, 8 offset groups, float32, offsets of a few pixels; forward, and forward with backward. Networks:
     BasicVSR++ of 32 channels and 3 blocks a branch on CLIP, five frames of 256×256, and MT.MaxClear's EDVR at `course`
-    on WINDOW, five of 128×128; inference and a training step, in float32, and in bf16 with channels last. Ratios above 1
-    say that ours is faster. The memory of each is what a call forward and backward adds to the process at its peak.
+    on WINDOW, five of 128×128; inference and a training step, in float32, and in bf16 with channels last. Ratios above
+    1 say that ours is faster. The memory of each is what a call forward and backward adds to the process at its peak.
     """
     import torch
 

@@ -17,7 +17,17 @@ from venh_lib.blocks.stdf import SpatioTemporalFusion
 from venh_lib.blocks.wide import AdaptiveWideBlock, NormedConv
 from venh_lib.losses import FFT, L1, Gradient, Weighted
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, FROZEN, ORDERED, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import (
+    BROUGHT,
+    CALM,
+    DIFFERENT,
+    FROZEN,
+    LEARNED,
+    ORDERED,
+    OnBRNet,
+    smoke_recipe,
+    window_recipe,
+)
 from venh_lib.recipes import Constant, Recipe
 
 PER_SIDE = 4
@@ -245,6 +255,7 @@ METHOD = Method(
         BROUGHT,
         CALM,
         DIFFERENT,
+        LEARNED,
         ORDERED,
     ),
 )

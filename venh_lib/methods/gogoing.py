@@ -20,6 +20,7 @@ from venh_lib.methods.on_brnet import (
     EDVR_SLOWNESS,
     HEARD_HALF,
     INSIDE,
+    LEARNED,
     MARGIN,
     ORDERED,
     OnBRNet,
@@ -156,9 +157,11 @@ METHOD = Method(
         "The team trained on REDS as well and took the mean of four flips and rotations at test (Table 4); neither is "
         "part of the recipes.",
         "Paper recipe: the length of 400,000 steps in four cycles is ours, as the report does not print it.",
-        "Course preset: 32 channels, one residual block, 2 offset groups (of 16 channels, as at full width), ResUNet "
-        "of 32, 48 and 64 channels, reduction 4 (16 would leave two units, of which a rectifier easily silences both). "
-        "PCD, its three levels and cascade, TSA and the seven frames are kept.",
+        "Course preset: both stages stand inside BRNet: its trained head makes each frame's features, in the place of "
+        "residual blocks of their own, and its trained body and tail make the picture. 32 channels, 2 offset groups "
+        "(of 16 channels, as at full width), ResUNet of 32, 48 and 64 channels, reduction 4 (16 would leave two units, "
+        "of which a rectifier easily silences both). PCD, its three levels and cascade, TSA and the seven frames are "
+        "kept.",
         "Course preset: the U-Net starts at its finest scale, which passes nearly as it is; a tenth of what the "
         "coarser ones say joins it.",
         BETWEEN_PEAKS,
@@ -166,6 +169,7 @@ METHOD = Method(
         DIFFERENT,
         HEARD_HALF,
         INSIDE,
+        LEARNED,
         ORDERED,
     ),
 )

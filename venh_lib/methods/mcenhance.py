@@ -15,7 +15,16 @@ from venh_lib.blocks.stdf import STDF
 from venh_lib.errors import SettingError
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BROUGHT, CALM, DIFFERENT, HEARD_HALF, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import (
+    BROUGHT,
+    CALM,
+    DIFFERENT,
+    HEARD_HALF,
+    LEARNED,
+    OnBRNet,
+    smoke_recipe,
+    window_recipe,
+)
 from venh_lib.recipes import Constant, Recipe
 
 # The peak frame before, the frame to restore, the peak frame after.
@@ -216,5 +225,6 @@ METHOD = Method(
         CALM,
         DIFFERENT,
         HEARD_HALF,
+        LEARNED,
     ),
 )

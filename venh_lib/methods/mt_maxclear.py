@@ -18,6 +18,7 @@ from venh_lib.methods.on_brnet import (
     DIFFERENT,
     EDVR_SLOWNESS,
     HEARD_HALF,
+    LEARNED,
     ORDERED,
     OnBRNet,
     penalised,
@@ -122,8 +123,7 @@ METHOD = Method(
         ORDERED,
         "Course recipe: convolutions start as He et al. say, since with PyTorch's defaults next to nothing of a "
         "frame's detail comes out of PCD.",
-        "Course recipe: warm-up and a cosine, crops from places that lost much, moving average of the weights, "
-        "clipped gradients, flips and colour augmentation; the report names none of these.",
+        LEARNED,
         "Track 2, with the enhanced frames sharpened, is not here yet.",
     ),
     ablations={

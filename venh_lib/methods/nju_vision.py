@@ -18,6 +18,7 @@ from venh_lib.methods.on_brnet import (
     DIFFERENT,
     EDVR_SLOWNESS,
     HEARD_HALF,
+    LEARNED,
     ORDERED,
     OnBRNet,
     smoke_recipe,
@@ -171,6 +172,7 @@ METHOD = Method(
         CALM,
         DIFFERENT,
         HEARD_HALF,
+        LEARNED,
         ORDERED,
     ),
 )

@@ -11,7 +11,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_blocks, residual_
 from venh_lib.blocks.unet import UNet
 from venh_lib.losses import L2
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import BETWEEN_PEAKS, CALM, OnBRNet, smoke_recipe, window_recipe
+from venh_lib.methods.on_brnet import BETWEEN_PEAKS, CALM, LEARNED, OnBRNet, smoke_recipe, window_recipe
 from venh_lib.recipes import Cosine, Recipe
 
 # The previous PQF, the frame to restore, the next PQF.
@@ -190,10 +190,13 @@ METHOD = Method(
         "The team's test took the mean of eight flips and rotations (Table 4); it is no part of the network.",
         "Paper recipe: L2 is the report's; optimiser, learning rate, crops, batch and steps are ours.",
         "Track 2, the same network with GAN, perceptual and L2 loss, has no recipe yet.",
-        "Course preset: 24 channels, one residual block before and two behind, U-Nets of 24, 32 and 48 channels with "
-        "one block a scale, 2 offset groups a frame. Joint offsets, shared heads and every fusion are kept.",
+        "Course preset: all this stands inside BRNet: its trained head makes each frame's features, in the place of "
+        "residual blocks of its own, and its trained body and tail make the picture. 24 channels, two residual blocks "
+        "behind, U-Nets of 24, 32 and 48 channels with one block a scale, 2 offset groups a frame. Joint offsets, "
+        "shared heads and every fusion are kept.",
         BETWEEN_PEAKS,
         CALM,
+        LEARNED,
     ),
     ablations={
         "no references": lambda: inside_brnet(course_core(references=False)),

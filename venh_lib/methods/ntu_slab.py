@@ -18,7 +18,7 @@ from venh_lib.blocks.residual import LEAK, rectified, residual_stack, same_conv,
 from venh_lib.blocks.spynet import SpyNet
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset
-from venh_lib.methods.on_brnet import CALM, smoke_recipe
+from venh_lib.methods.on_brnet import CALM, LEARNED, smoke_recipe
 from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet, recalling_recipe
 from venh_lib.recipes import Cosine, Recipe
 
@@ -191,8 +191,8 @@ METHOD = Method(
         # Validation gain before training: +1.225 dB; after 450 steps +1.236 with the core at a fifth of the rate,
         # +1.274 at a fiftieth (one seed each).
         (1, "course"): recalling_recipe(450, core=0.02),
-        (3, "course"): recalling_recipe(400, start=(("", "ntu_slab", 1),)),
-        (1, "ablation"): recalling_recipe(250),
+        (3, "course"): recalling_recipe(400, core=0.02, start=(("", "ntu_slab", 1),)),
+        (1, "ablation"): recalling_recipe(250, core=0.02),
         **{
             # §4.2: Charbonnier, 256×256 crops, flips and turns. Adam at 1e-4 with a cosine, SpyNet at a quarter of the
             # rate and frozen for 5,000 steps, 30 frames, batches of 8 and 300,000 steps are those of the public code.
@@ -230,11 +230,11 @@ METHOD = Method(
         "they are aligned, where the team's alignment reads at the flow's end.",
         FULL_SIZE,
         TOLD,
-        "Course recipe: warm-up and a cosine, nine frames of 192×192 from places that lost much, moving average of the "
-        "weights, clipped gradients, colour augmentation. The filters and the core learn at a fiftieth of the rate, "
-        "BRNet at three tenths: what the filters start with is worth more on the validation clips than what they and "
-        "the core learn from training clips.",
+        "Course recipe: nine frames of 192×192, most of them from the film. The filters and the core learn at a "
+        "fiftieth of the rate, BRNet at three tenths: what the filters start with is worth more on the validation "
+        "clips than what they and the core learn from training clips.",
         CALM,
+        LEARNED,
         "Track 2, with perceptual and adversarial losses, is not here yet.",
     ),
     least_size=64,

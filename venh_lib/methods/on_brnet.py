@@ -90,6 +90,11 @@ HEARD_HALF = (
     "Course recipe: TSA's embeddings start at a tenth of PyTorch's size, so that every frame is heard half: features "
     "that vary by one agree so well that attention would start at one, where it cannot learn."
 )
+# Among the departures of every method that looks at other frames: how all of them learn at `course`.
+LEARNED = (
+    "Course recipe: warm-up and a cosine, crops from places that lost much, a share of them from shots of the film, "
+    "moving average of the weights, clipped gradients, flips and colour augmentation; the report names none of these."
+)
 # Among the departures of every recurrent method.
 REMEMBERED = (
     "Course recipe: each branch starts as running means of the frames' features, and what comes out as their "

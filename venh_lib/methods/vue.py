@@ -25,7 +25,7 @@ from venh_lib.dataset import Sequence
 from venh_lib.ensembles import ensembled
 from venh_lib.losses import Charbonnier
 from venh_lib.methods.method import Method, check_preset, restoration_gain
-from venh_lib.methods.on_brnet import FROZEN, REMEMBERED, SINGLE, SLOWER_SINGLE, RecurrentOnBRNet, clip_recipe
+from venh_lib.methods.on_brnet import FROZEN, LEARNED, REMEMBERED, SINGLE, SLOWER_SINGLE, RecurrentOnBRNet, clip_recipe
 from venh_lib.methods.recalling import FULL_SIZE, GAIN, TOLD, RecallingBRNet, recalling_recipe
 from venh_lib.recipes import Cosine, CosineRestarts, Recipe
 
@@ -254,6 +254,7 @@ _INSIDE_BRNET = (
     "which does not learn. Self-ensembles are left to `venh enhance --ensemble 8`. The second stage is a BasicVSR at "
     "half size.",
     REMEMBERED + " So it is in the models that stand inside BRNet, not in the second stage.",
+    LEARNED,
 )
 
 _MODELS = tuple(f"models.{number}." for number in range(len(COURSE_FOUR)))
@@ -346,6 +347,7 @@ METHOD_TRACK_3 = Method(
         "--ensemble 8`.",
         FULL_SIZE,
         TOLD,
+        LEARNED,
     ),
     least_size=LEAST_SIZE,
     score=gain_of_one_copy,
