@@ -157,7 +157,8 @@ def provenance(path: Path) -> dict[str, Any]:
 def load(path: Path, method: Method, preset: str | None = None) -> nn.Module:
     """The network of ``method`` with the weights of ``path``, in evaluation mode on the CPU.
 
-    ``preset`` is read from the provenance when not given. Raises CheckpointError when the file is not
+    ``preset`` is read from the provenance when not given. Without any, a file may hold what the method's team published
+    (``Method.published``), which is of `paper` size. Raises CheckpointError when the file is not
     safe and whole, its hash is not its record's, or it was made for another method, preset or network.
     """
     tensors, metadata = read_tensors(path)
@@ -169,6 +170,8 @@ def load(path: Path, method: Method, preset: str | None = None) -> nn.Module:
                 f"{f' ({preset})' if preset else ''}; choose the checkpoint of that method."
             )
         preset = record["preset"]
+    elif method.published is not None:
+        tensors, preset = method.published(tensors), preset or "paper"
     elif preset is None:
         raise CheckpointError(f"{path} carries no venh provenance; say which preset it is for.")
     network = method.build(preset)

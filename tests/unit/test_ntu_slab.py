@@ -1,10 +1,13 @@
 """BasicVSR++ reads the files that were published for the challenge, by their own key names."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
+from venh_lib import checkpoints, methods
 from venh_lib.methods import ntu_slab
 
 
@@ -28,7 +31,7 @@ def published_name(name: str, flavour: str) -> str:
 
 
 @pytest.mark.parametrize("flavour", ["mmagic", "BasicSR"])
-def test_published_weights_land_where_they_belong(flavour):
+def test_published_weights_land_where_they_belong(flavour, tmp_path):
     torch.manual_seed(0)
     given = ntu_slab.BasicVSRPlusPlus(16, 2)
     state = {published_name(name, flavour): value for name, value in given.state_dict().items()}
@@ -38,8 +41,14 @@ def test_published_weights_land_where_they_belong(flavour):
     state |= {f"{head}spynet.mean": torch.zeros(1, 3, 1, 1), f"{head}spynet.std": torch.ones(1, 3, 1, 1)}
     if flavour == "mmagic":
         state |= {"generator_ema.conv_hr.weight": torch.zeros(1), "step_counter": torch.zeros(1)}
-    network = ntu_slab.BasicVSRPlusPlus(16, 2)
-    network.load_state_dict(ntu_slab.from_published(state))
+    path = tmp_path / "track1.safetensors"
+    save_file({name: value.contiguous() for name, value in state.items()}, path)
+    presets = []
+    method = replace(
+        methods.get("ntu_slab"), build=lambda preset: presets.append(preset) or ntu_slab.BasicVSRPlusPlus(16, 2)
+    )
+    network = checkpoints.load(path, method)
+    assert presets == ["paper"]
     for name, value in given.state_dict().items():
         assert torch.equal(network.state_dict()[name], value), name
 

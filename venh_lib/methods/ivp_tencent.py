@@ -91,8 +91,8 @@ def build(preset: str) -> BRNet:
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The team's published weights (``nitre.pth`` of github.com/zxy110/BRNet) under this file's names.
 
-    ``build("paper").load_state_dict(from_published(state))`` then gives the team's network, its mean
-    shift as trained included; a file of another network fails there.
+    ``checkpoints.load`` then gives the team's network, its mean shift as trained included; a file of another
+    network fails there.
     """
     names = {"head.0.": "head.", "tail.0.": "tail.", ".body.0.": ".conv1.", ".body.2.": ".conv2."}
     renamed = {}
@@ -160,4 +160,5 @@ METHOD = Method(
         "that lost much, moving average of the weights, clipped gradients, flips and colour augmentation; the "
         "report names none of these.",
     ),
+    published=from_published,
 )

@@ -43,6 +43,7 @@ class Method:
     ``reads``: what the network is called with beside the frames, in the order of its arguments, each ``[B, T]``,
     float32: ``"qps"``, the frames' QPs, and ``"places"``, how many frames after the middle one of a window or clip
     they are. Networks that want them say so by an attribute of that name (``as_seen_by``).
+    ``published(state)``: the weights that the team published, under the names of the `paper` network.
     """
 
     slug: str
@@ -60,6 +61,7 @@ class Method:
     score: Callable[..., float] | None = None
     ablations: Mapping[str, Callable[[], nn.Module]] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
+    published: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] | None = None
 
     @property
     def entry(self) -> str:

@@ -170,8 +170,8 @@ def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Published BasicVSR++ weights under this file's names.
 
     ``state`` is the ``state_dict`` of one of the files that mmagic publishes for the three tracks, whose generator
-    alone is taken, or BasicSR's ``params``. ``build("paper").load_state_dict(from_published(state))`` then gives the
-    team's network; a file of another network fails there.
+    alone is taken, or BasicSR's ``params``. ``checkpoints.load`` then gives the team's network; a file of another
+    network fails there.
     """
     return renamed(state, _RENAMES)
 
@@ -238,6 +238,7 @@ METHOD = Method(
         "Track 2, with perceptual and adversarial losses, is not here yet.",
     ),
     least_size=64,
+    published=from_published,
     ablations={
         "first order": lambda: RecallingBRNet(course_core(second_order=False), CHANNELS),
     },
