@@ -159,6 +159,7 @@ def _show_track_table(measured: Path | None) -> None:
 )
 @click.option("--compile", "compile_network", is_flag=True, help="Through torch.compile: worth it for long trainings.")
 @click.option("--ship", is_flag=True, help="Then measure it on the test clips and put both into data.")
+@AS_JSON
 def train(
     method: str,
     track: int,
@@ -168,14 +169,15 @@ def train(
     folder: Path | None,
     compile_network: bool,
     ship: bool,
+    as_json: bool,
 ) -> None:
     """Train METHOD (see `venh methods`), or go on with a training that was stopped.
 
-    Prints the path of the checkpoint that was best on the validation clips. On several GPUs:
+    Prints the path of the checkpoint that was best on the validation clips; as JSON its record, too. On several GPUs:
     `accelerate launch -m venh_lib.cli train METHOD`; in two processes on CPUs:
     `torchrun --nproc_per_node 2 -m venh_lib.cli train METHOD`. The recipe's batch is shared by all.
     """
-    from venh_lib import evaluation, methods, training
+    from venh_lib import checkpoints, evaluation, methods, training
 
     chosen = methods.get(method)
     options = {"seed": seed, "steps": steps, "folder": folder, "compile_network": compile_network}
@@ -185,9 +187,13 @@ def train(
         _interrupted("the same command goes on from the last saved step")
     if not training.leave():
         return
-    click.echo(evaluation.ship(best, chosen, track) if ship else best)
     if ship:
+        best = evaluation.ship(best, chosen, track)
         _renew_readme()
+    if as_json:
+        _print_json({"checkpoint": str(best), **checkpoints.provenance(best)})
+    else:
+        click.echo(best)
 
 
 @cli.command(short_help="Train a method's twins that lack one idea each.")
@@ -279,7 +285,13 @@ def evaluate(
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--method", default="ivp_tencent", show_default=True, help="Which method; see `venh methods`.")
 @click.option("--track", type=TRACKS, default=1, show_default=True, help="Weights of which track.")
-@click.option("--checkpoint", type=click.Path(dir_okay=False, path_type=Path), help="Weights you trained.")
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=click.Path(dir_okay=False, path_type=Path),
+    multiple=True,
+    help="Weights you trained; of several networks (--checkpoint again) the mean is taken.",
+)
 @click.option(
     "--ensemble",
     type=click.Choice(("1", "2", "4", "6", "8")),
@@ -293,15 +305,17 @@ def evaluate(
     help="Side of tiles in pixels, where memory is short; tiles overlap by 32 pixels, so at least 64.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace TARGET if it exists.")
+@AS_JSON
 def enhance(
     source: Path,
     target: Path,
     method: str,
     track: int,
-    checkpoint: Path | None,
+    checkpoints: tuple[Path, ...],
     ensemble: str,
     tile: int | None,
     overwrite: bool,
+    as_json: bool,
 ) -> None:
     """Write SOURCE, a compressed video, enhanced to TARGET.
 
@@ -310,9 +324,12 @@ def enhance(
     """
     from venh_lib import inference, methods
 
-    options = {"checkpoint": checkpoint, "ensemble": int(ensemble), "tile": tile, "overwrite": overwrite}
+    options = {"checkpoint": checkpoints, "ensemble": int(ensemble), "tile": tile, "overwrite": overwrite}
     report = inference.enhance_file(source, target, methods.get(method), track, **options)
-    click.echo(f"{target}: {report.frames} frames in {report.seconds:.1f} s")
+    if as_json:
+        _print_json({"target": str(target), **vars(report)})
+    else:
+        click.echo(f"{target}: {report.frames} frames in {report.seconds:.1f} s")
 
 
 @cli.command("methods", short_help="List the methods and their sizes.")

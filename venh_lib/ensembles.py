@@ -1,12 +1,12 @@
-"""Self-ensembles: the mean over turned and mirrored copies, each turned back (report Table 4)."""
+"""Ensembles: the mean over turned and mirrored copies, each turned back, and over networks (report Table 4)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from venh_lib.errors import SettingError
 
@@ -81,3 +81,21 @@ def ensembled(forward: Callable[[Tensor], Tensor], frames: Tensor, count: int) -
         output = transform.inverse(forward(transform(frames).contiguous())).to(torch.float32)
         total = output.clone() if total is None else total.add_(output)
     return total.div_(count)
+
+
+class AveragedNetworks(nn.Module):
+    """The mean of what several networks of one method make of the same frames, in float32.
+
+    They are given what the first one asks for (its ``policy``, what it ``reads``). With a self-ensemble around it there
+    are as many passes as networks times copies: MT.MaxClear's twelve (§4.5) are three networks and four copies, say.
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        for wanted in ("policy", "reads"):
+            if hasattr(self.networks[0], wanted):
+                setattr(self, wanted, getattr(self.networks[0], wanted))
+
+    def forward(self, frames: Tensor, *told: Tensor) -> Tensor:
+        return sum(network(frames, *told).float() for network in self.networks) / len(self.networks)

@@ -11,13 +11,14 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pandas
 import pytest
 from click.testing import CliRunner
 
 from venh_lib import checkpoints, cli, doctor, evaluation, ffmpeg, methods, results, video
 
-COMMANDS = ("bench", "doctor", "enhance", "evaluate", "methods", "run", "strip", "train")
+COMMANDS = ("ablate", "bench", "doctor", "enhance", "evaluate", "methods", "run", "strip", "train")
 
 
 def venh(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
@@ -109,12 +110,16 @@ def hevc(path: Path, frames: int, side: int = 64) -> Path:
 
 @pytest.fixture
 def weights(tmp_path_factory):
-    """Saves a checkpoint of an untrained network; returns the options that name it."""
+    """Saves a checkpoint of an untrained network, its output ``lighter``; returns the options that name it."""
+    import torch
+
     from venh_lib import checkpoints, methods
 
-    def save(slug: str) -> tuple[str, ...]:
+    def save(slug: str, lighter: float = 0.0) -> tuple[str, ...]:
         path = tmp_path_factory.mktemp("weights") / f"{slug}.safetensors"
         network = methods.get(slug).build("course")
+        if lighter:
+            network.tail.bias.data += torch.tensor(lighter)
         checkpoints.save(path, network, {"method": slug, "preset": "course"})
         return ("--method", slug, "--checkpoint", str(path))
 
@@ -133,6 +138,30 @@ def test_enhance_writes_a_whole_video(tmp_path, weights, frames, method):
     for old, new in zip(video.read_rgb(source), video.read_rgb(target), strict=True):
         assert abs(old.astype(int) - new).mean() < 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
+
+
+def test_enhance_takes_the_mean_of_several_networks_and_says_as_json_what_it_took(tmp_path, weights):
+    source = hevc(tmp_path / "in.mkv", 2)
+    shown = {}
+    for name, lighter in (("one", (0.0,)), ("two", (0.0, 0.2))):
+        target, first, *others = tmp_path / f"{name}.mkv", *(weights("ivp_tencent", share) for share in lighter)
+        arguments = ["enhance", str(source), str(target), *first, *(word for own in others for word in own[2:])]
+        done = CliRunner().invoke(cli.cli, [*arguments, "--ensemble", "4", "--json"], catch_exceptions=False)
+        report = json.loads(done.stdout)
+        assert report["target"] == str(target) and report["frames"] == 2 and 0 < report["network_seconds"]
+        shown[name] = next(iter(video.read_rgb(target))).astype(float)
+    # The second network adds a fifth of white, of which half is left; what was nearly white stays.
+    assert 15 < np.median(shown["two"] - shown["one"]) < 30
+
+
+def test_train_as_json_is_the_record_of_its_checkpoint(monkeypatch, weights):
+    from venh_lib import training
+
+    path = weights("ivp_tencent")[-1]
+    monkeypatch.setattr(training, "train", lambda *_, **__: Path(path))
+    done = CliRunner().invoke(cli.cli, ["train", "ivp_tencent", "--json"], catch_exceptions=False)
+    told = json.loads(done.stdout)
+    assert told["checkpoint"] == path and told["method"] == "ivp_tencent" and len(told["sha256"]) == 64
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -111,8 +111,9 @@ METHOD = Method(
         "one size without it: two strided convolutions in front, two pixel-shuffles behind.",
         "The forms of the two offset losses, their weights at the start (0.01 and 0.001) and the line along which "
         "both fall to zero are ours; the report names the losses and says that the weights decay.",
-        "The team took the mean of twelve flips, rotations and models at test (Table 4); the shipped network is one, "
-        "and `venh enhance --ensemble 8` averages its flips and transposes.",
+        "The team took the mean of twelve flips, rotations and models at test (Table 4), and does not say how many of "
+        "each. The shipped network is one; `venh enhance --ensemble 4` with `--checkpoint` for each of three networks "
+        "takes a mean of twelve.",
         "Course preset: the alignment and fusion, of 32 channels with 4 offset groups and two residual blocks behind "
         "them, stand inside BRNet: its trained head makes each frame's features, at half the frame's size, what was "
         "fused joins the centre's, and BRNet's trained body and tail make the picture. Training goes on from there.",
