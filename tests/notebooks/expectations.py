@@ -829,6 +829,9 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "methods": (5, 30),
         "clips": (7, 30),
         "best_gain": (0.25, 2.0),
+        "methods_apart": (0.3, 2.0),
+        "clips_apart": (8, 12),
+        "places_moved_by_ms_ssim": (0, 2),
         "rank_correlation": (0.5, 1.0),
         "least_mean_gain_now": (-0.05, 1.0),
         # Who is best on the frames of this run must be the best on record, or all but equal to it there.
@@ -1226,6 +1229,7 @@ RELATIONS: dict[str, list[Relation]] = {
     ],
     "50_track1_leaderboard": [
         ("a bad frame gains less than the mean", lambda f: f["worst_frame_gain"] < f["best_gain"]),
+        ("clips lie several times as far apart as methods", lambda f: f["clips_apart"] > 4 * f["methods_apart"]),
     ],
     "10_arcnn": [
         *RELATIONS_OF_A_METHOD,
