@@ -34,10 +34,10 @@ def test_any_frame_of_a_sample_clip_comes_within_a_second_and_at_once_when_decod
     assert 0 < found["again_s"] < found["first_s"] / 5 and 0 < found["frame_s"] < 1
 
 
-def test_33_frames_are_compressed_in_seconds():
-    found = figures("compression", "clip", "frames", "fixed_qp_s", "fixed_rate_s", rounds=1)
+def test_33_frames_are_compressed_within_a_second():
+    found = figures("compression", "clip", "frames", "fixed_qp_s", "fixed_rate_s", rounds=3)
     assert found["frames"] == 33
-    assert 0 < found["fixed_qp_s"] < 5 and 0 < found["fixed_rate_s"] < 10
+    assert 0 < found["fixed_qp_s"] < 1 and 0 < found["fixed_rate_s"] < 10
 
 
 def test_loading_is_a_small_share_of_a_training_step():
@@ -61,7 +61,7 @@ def test_memory_does_not_grow_with_the_video():
     found = figures("inference", *INFERENCE_FIGURES, **INFERENCE)
     assert (found["method"], found["short_frames"], found["long_frames"]) == ("arcnn", 10, 310)
     assert found["network_s"] > 0 and found["enhance_s"] > 0
-    assert found["growth_per_frame"] < 0.5
+    assert found["growth_per_frame"] < 0.5 and found["long_over_short"] <= 1.1
 
 
 def test_memory_that_grows_with_the_video_is_noticed():

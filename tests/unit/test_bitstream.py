@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,59 @@ def test_headers_of_a_clip_are_read_in_a_blink(tmp_path):
     began = time.process_time()
     infos = read_frame_infos(path)
     assert time.process_time() - began < 0.5 and len(infos) == 33
+
+
+def test_the_trace_is_not_held(tmp_path):
+    path = encode(tmp_path / "x.mkv", *x265("qp=45:bframes=0:subme=0:rd=1"), frames=150, size="64x64")
+    tracemalloc.start()
+    try:
+        assert len(read_frame_infos(path)) == 150
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The trace of these frames is more than 1.5 MB.
+    assert most < 400_000
+
+
+@pytest.fixture
+def started(monkeypatch):
+    """The processes that were started."""
+    made, popen = [], subprocess.Popen
+
+    def record(*arguments, **options):
+        made.append(popen(*arguments, **options))
+        return made[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", record)
+    return made
+
+
+def test_an_interrupt_while_reading_ends_ffmpeg(tmp_path, monkeypatch, started):
+    path = encode(tmp_path / "x.mkv", *x265("qp=45:bframes=0:subme=0:rd=1"), frames=150, size="64x64")
+
+    def interrupted(field, base):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bitstream, "_order_count", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read_frame_infos(path)
+    assert started[-1].poll() is not None and started[-1].stderr.closed
+
+
+def test_a_failure_gives_the_last_lines_of_a_trace_that_is_not_held(tmp_path, monkeypatch):
+    path = encode(tmp_path / "x.mkv", *x265("qp=45:bframes=0"), frames=2)
+    fake = tmp_path / "ffmpeg"
+    lines = '"Stream #0:0: Video: hevc"; seq -f "[x] line %g" 20000; printf "frame= 1\\r\\nthe file ended\\n\\n"'
+    fake.write_text(f"#!/bin/sh\nexec >&2\necho {lines}\nexit 3\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
+    with pytest.raises(VideoError) as caught:
+        read_frame_infos(path)
+    last = "; ".join(f"[x] line {number}" for number in range(19997, 20001))
+    assert str(caught.value).endswith(f"headers ffmpeg reads: ffmpeg failed: {last}; frame= 1; the file ended")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
+    with pytest.raises(VideoError, match=r"x\.mkv: .* ffmpeg at .*none does not start"):
+        read_frame_infos(path)
 
 
 def test_frame_infos_are_values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from venh_lib import cache
+from venh_lib.errors import VenhError
 
 SIZE = 1000
 
@@ -60,6 +62,30 @@ def test_what_a_block_uses_stays_until_it_ends():
         assert all(path.is_file() for path in needed), "the end of another block takes nothing away"
     assert cache.bounded() == 3 * SIZE
     assert [path.is_file() for path in needed] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("failure", [
+    OSError(errno.ENOSPC, "No space left on device"), OSError(errno.EDQUOT, "Disk quota exceeded"),
+    VenhError("ffmpeg failed: Error writing trailer: No space left on device"),
+])  # fmt: skip
+def test_a_disk_that_fills_under_an_entry_names_the_setting(folder, failure):
+    def full(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise failure
+
+    with pytest.raises(VenhError, match="no space left for the cache.*was full.*set VENH_CACHE to"):
+        cache.entry("kind", "a", ".bin", full)
+    assert [path.name for path in (folder / "kind").iterdir()] == [cache.MARKER]
+
+
+@pytest.mark.parametrize("failure", [OSError(errno.EACCES, "Permission denied"), VenhError("no such encoder")])
+def test_what_else_goes_wrong_under_an_entry_keeps_its_own_words(failure):
+    def fail(path: Path) -> None:
+        raise failure
+
+    with pytest.raises(type(failure)) as caught:
+        cache.entry("kind", "a", ".bin", fail)
+    assert caught.value is failure
 
 
 def test_a_file_that_goes_while_it_is_mapped_can_be_read_on(folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from venh_lib import checkpoints, files, methods
 from venh_lib.errors import CheckpointError, VenhError
@@ -118,6 +119,20 @@ def test_another_methods_checkpoint_is_refused(saved):
 def test_another_preset_is_refused(saved):
     with pytest.raises(CheckpointError, match="not for arcnn .paper."):
         checkpoints.load(saved[0], METHOD, "paper")
+
+
+def test_weights_of_others_load_when_their_preset_is_said(tmp_path):
+    torch.manual_seed(0)
+    network, path = METHOD.build("course"), tmp_path / "theirs.safetensors"
+    save_file(network.state_dict(), path)
+    loaded = checkpoints.load(path, METHOD, "course")
+    assert not loaded.training
+    for own, theirs in zip(loaded.state_dict().values(), network.state_dict().values(), strict=True):
+        assert torch.equal(own, theirs)
+    with pytest.raises(CheckpointError, match=r"theirs\.safetensors carries no venh provenance; say which preset"):
+        checkpoints.load(path, METHOD)
+    with pytest.raises(CheckpointError, match=r"theirs\.safetensors does not fit the network"):
+        checkpoints.load(path, methods.get("dncnn"), "course")
 
 
 @pytest.mark.parametrize("zipped", [True, False])

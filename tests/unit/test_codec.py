@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 from pathlib import Path
@@ -80,6 +81,16 @@ def test_fixed_rate_has_i_p_and_b_frames_near_the_rate(tmp_path):
     assert [p.name for p in Path.cwd().glob("x265_2pass*")] == []
 
 
+@pytest.mark.parametrize("setting, qp", [(FixedQP(), 36), (FixedQP(37, "hm-16.9"), 37), (FixedRate(), None)])
+def test_a_clip_of_one_frame_is_compressed(tmp_path, setting, qp):
+    source = tmp_path / "one.mkv"
+    lavfi = ("-f", "lavfi", "-i", "mandelbrot=s=96x64:r=30", "-frames:v", "1", "-pix_fmt", "yuv420p")
+    subprocess.run([REAL, "-v", "error", *lavfi, "-c:v", "libx264", "-qp", "0", source], check=True)
+    (frame,) = codec.compress(source, tmp_path / "out.mkv", setting)
+    assert (frame.index, frame.slice_type) == (0, "I") and qp in (frame.qp, None)
+    assert len(list(video.read_planes(tmp_path / "out.mkv"))) == 1
+
+
 @pytest.mark.parametrize("setting", [FixedQP(), FixedRate()])
 def test_compressing_twice_gives_the_same_bytes_and_the_pair_agrees(clip, tmp_path, setting):
     first, second = tmp_path / "a.mkv", tmp_path / "b.mkv"
@@ -134,7 +145,7 @@ def test_a_full_disk_says_so_and_leaves_nothing(clip, tmp_path, monkeypatch):
         ),
     )
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
-    with pytest.raises(CodecError, match="clip.mkv: compressing with libkvazaar.*No space left on device"):
+    with pytest.raises(CodecError, match="clip.mkv: compressing with libkvazaar.*No space left on device.*Free some"):
         codec.compress(clip, tmp_path / "out.mkv", FixedQP())
     assert _left(tmp_path) == ["ffmpeg"]
 
@@ -196,6 +207,39 @@ def test_hm_gets_the_official_command(clip, tmp_path, monkeypatch):
     monkeypatch.setenv("VENH_HM", str(home / "nothing"))
     with pytest.raises(CodecError, match="VENH_HM names no file"):
         codec.compressed(clip, FixedQP())
+
+
+@pytest.fixture
+def hm(tmp_path, monkeypatch) -> Path:
+    """HM's folder, with its stand-in and its two files of settings, set as the encoder."""
+    home = tmp_path / "hm"
+    for folder in ("bin", "cfg/per-sequence"):
+        (home / folder).mkdir(parents=True)
+    for name in ("encoder_lowdelay_P_main.cfg", "per-sequence/BasketballDrill.cfg"):
+        (home / "cfg" / name).touch()
+    monkeypatch.setenv("VENH_HM", str(script(home / "bin" / "TAppEncoderStatic", HM.format(log=home / "log"))))
+    return home
+
+
+@pytest.mark.parametrize("name", ["encoder_lowdelay_P_main.cfg", "per-sequence/BasketballDrill.cfg"])
+def test_a_stream_is_made_again_when_hms_settings_are_edited(clip, hm, name):
+    first = codec.compressed(clip, FixedQP())
+    assert codec.compressed(clip, FixedQP()) == first
+    (hm / "cfg" / name).write_text("SearchRange : 32\n")
+    assert codec.compressed(clip, FixedQP()) != first
+    (hm / "cfg" / name).unlink()
+    with pytest.raises(CodecError, match=f"{name}: HM's configuration is not there"):
+        codec.compressed(clip, FixedQP())
+
+
+def test_hm_finds_settings_that_are_named_from_where_venh_was_started(clip, hm, monkeypatch):
+    (hm / "cfg").rename(hm / "settings")
+    monkeypatch.chdir(hm)
+    monkeypatch.setenv("VENH_HM_CFG", "settings")
+    codec.compress(clip, hm / "out.mkv", FixedQP())
+    said = (hm / "log").read_text().split()
+    files = [said[place + 1] for place, word in enumerate(said) if word == "-c"]
+    assert len(files) == 2 and all(os.path.isabs(file) and os.path.isfile(file) for file in files)
 
 
 def test_the_list_of_encoders_is_read_from_ffmpeg():

@@ -226,6 +226,15 @@ def test_a_checkpoint_gains_on_every_clip_what_the_table_says(record: dict) -> N
     assert record["test_gain_db"] == pytest.approx(table, abs=1e-3)
 
 
+def test_looking_at_other_frames_pays() -> None:
+    rows = results.read_rows(results.recorded(1))
+    gains = {slug: [float(row["gain_db"]) for row in rows if row["method"] == slug] for slug in methods.METHODS}
+    means = {slug: sum(own) / len(own) for slug, own in gains.items() if own}
+    teams = means.keys() - {"arcnn", "dncnn", "qecnn", "mfqe", "ivp_tencent"}
+    assert len(teams) >= 7 and all(means[slug] > means["ivp_tencent"] for slug in teams)
+    assert means["mfqe"] > means["qecnn"] and min(gains["ivp_tencent"]) >= 0.1
+
+
 def resource_file(files: dict[str, bytes]) -> bytes:
     """A Qt resource file (version 1) of one folder ``pictures``; every second file is packed."""
     names, data, nodes = b"", b"", []

@@ -172,8 +172,21 @@ def test_ldv_unpacked_into_folders_of_the_zips_own_name(fake_ldv):
 
 def test_a_missing_video_is_named(fake_ldv):
     (fake_ldv / "training_fixed-QP" / "117.mkv").unlink()
-    with pytest.raises(DataError, match=r"1 of 400 videos.*117\.mkv.*training_fixed-QP\.zip"):
+    with pytest.raises(DataError, match=r"1 of 400 videos.*: training_fixed-QP: 117\. Unpack training_fixed-QP\.zip"):
         dataset.ldv("train", 1, fake_ldv)
+
+
+def test_every_missing_video_is_named(fake_ldv):
+    missing = {"training_raw": [*range(3, 18), 44], "training_fixed-QP": [1, 2, 117, 199, 200]}
+    for folder, numbers in missing.items():
+        for number in numbers:
+            (fake_ldv / folder / f"{number:03d}.mkv").unlink()
+    with pytest.raises(DataError) as caught:
+        dataset.ldv("train", 1, fake_ldv)
+    assert str(caught.value) == (
+        f"LDV: 21 of 400 videos are missing in {fake_ldv}: training_raw: 003–017, 044; "
+        "training_fixed-QP: 001–002, 117, 199–200. Unpack training_raw.zip and training_fixed-QP.zip again."
+    )
 
 
 def test_a_missing_folder_is_named(fake_ldv, tmp_path):

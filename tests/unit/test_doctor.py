@@ -26,14 +26,61 @@ def test_the_encoders_of_the_challenge_are_found(only):
     assert [check.status for check in doctor.report()] == [doctor.WORKS] * 5
 
 
-def test_a_missing_encoder_is_broken_and_has_advice(only, monkeypatch):
+def test_a_missing_encoder_is_broken_and_has_advice(only, monkeypatch, tmp_path):
     only("libkvazaar", "libx264", "ffv1", "VMAF")
-    monkeypatch.setattr(doctor, "_ffmpeg", lambda listing: " V..... libx264 \n")
+    fake = tmp_path / "ffmpeg"
+    fake.write_text("#!/bin/sh\necho ' V..... libx264 \n'\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
     kvazaar, x264, ffv1, vmaf = doctor.report()
     for missing in (kvazaar, ffv1):
         assert missing.status == doctor.BROKEN and "imageio-ffmpeg" in missing.advice
     assert x264.status == doctor.WORKS
     assert vmaf.status == doctor.OPTIONAL and vmaf.advice
+
+
+def test_an_ffmpeg_that_is_not_there_is_broken(only, monkeypatch, tmp_path):
+    only("libx264", "VMAF", "Python")
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
+    x264, vmaf, python = doctor.report()
+    for broken in (x264, vmaf):
+        assert broken.status == doctor.BROKEN and "none does not start" in broken.found
+    assert python.status == doctor.WORKS
+
+
+@pytest.fixture
+def shipped(monkeypatch, tmp_path):
+    """Weights of one method, shipped for one track."""
+    from venh_lib import checkpoints, methods
+
+    monkeypatch.setenv("VENH_DATA", str(tmp_path))
+    method = methods.get("arcnn")
+    path = checkpoints.shipped(method, 1)
+    checkpoints.save(path, method.build("course"), {"method": "arcnn", "preset": "course"})
+    return path
+
+
+def test_weights_are_listed_and_absent_ones_can_be_trained(only, shipped):
+    only("weights")
+    finding = _finding("weights")
+    assert (finding.status, finding.found) == (doctor.WORKS, "arcnn (track 1)")
+    assert "`venh train` makes those of" in finding.advice
+    assert "dncnn (track 1)" in finding.advice and "arcnn (track 1)" not in finding.advice
+    shipped.unlink()
+    finding = _finding("weights")
+    assert (finding.status, finding.found) == (doctor.OPTIONAL, "none") and "arcnn (track 1)" in finding.advice
+
+
+def test_altered_weights_are_broken_and_named(only, shipped):
+    only("weights")
+    data = bytearray(shipped.read_bytes())
+    data[-1] ^= 1
+    shipped.write_bytes(data)
+    finding = _finding("weights")
+    assert finding.status == doctor.BROKEN and f"{shipped} has sha256" in finding.found and "altered" in finding.found
+    shipped.with_suffix(".json").unlink()
+    finding = _finding("weights")
+    assert finding.status == doctor.BROKEN and "get both files again" in finding.found
 
 
 def test_files_of_the_sample_set_that_are_missing_are_named(only, monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from venh_lib import references
+from venh_lib import ffmpeg, references
 from venh_lib.bitstream import FrameInfo
 from venh_lib.ensembles import ENSEMBLES, TURN_90, TURN_180, TURN_270, ensembled
 from venh_lib.errors import SettingError, VenhError, VideoError
@@ -496,6 +496,44 @@ def test_a_target_that_cannot_be_kept_is_refused_before_anything_is_computed(tmp
     # The source is not looked at either: it is not there.
     with pytest.raises(SettingError, match=words):
         enhance_file(tmp_path / "absent.mkv", tmp_path / name, method_of(), overwrite=True)
+
+
+def with_sound(picture, codec, path):
+    """``picture`` with a tone beside it."""
+    tone = ["-f", "lavfi", "-i", "sine=d=0.2", "-c:v", "copy", "-c:a", codec]
+    ffmpeg.run([*ffmpeg.QUIET, "-i", picture, *tone, path], task="adding a tone")
+    return path
+
+
+# .mov and .avi refuse these when their head is written, .ts takes FLAC and gives back bytes of no known kind.
+@pytest.mark.parametrize("codec, suffix", [("flac", ".mov"), ("libopus", ".avi"), ("flac", ".ts")])
+def test_sound_that_the_target_cannot_hold_is_found_before_a_frame_is_computed(h264_file, tmp_path, codec, suffix):
+    source = with_sound(h264_file, codec, tmp_path / "sound.mkv")
+    network = Window(centre)
+    with pytest.raises(SettingError) as caught:
+        enhance_file(source, tmp_path / f"out{suffix}", method_of(), network=network, device=CPU, progress=False)
+    said = str(caught.value)
+    assert str(source) in said and f"found {suffix}, which does not; name it out.mkv" in said
+    assert not network.shapes
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "sound.mkv"]
+
+
+@pytest.mark.filterwarnings("ignore:.*trained on HEVC")
+@pytest.mark.parametrize("codec, suffix", [("flac", ".mkv"), ("aac", ".mov"), ("flac", ".mp4"), ("aac", ".ts")])
+def test_sound_that_the_target_can_hold_comes_along(h264_file, tmp_path, codec, suffix):
+    source, target = with_sound(h264_file, codec, tmp_path / "sound.mkv"), tmp_path / f"out{suffix}"
+    enhance_file(source, target, method_of(), network=Window(centre), device=CPU, progress=False)
+    assert probe(target).has_audio and probe(target).frames == 6
+
+
+@pytest.mark.filterwarnings("ignore:.*trained on HEVC")
+def test_pixels_that_are_not_square_stay_so(tmp_path):
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    with VideoWriter(source, 64, 48, Fraction(25), sample_aspect=Fraction(64, 45)) as writer:
+        for frame in clip_of(3, 48, 64):
+            writer.write(frame)
+    enhance_file(source, target, method_of(), network=Window(centre), device=CPU, progress=False)
+    assert probe(source).sample_aspect == probe(target).sample_aspect == Fraction(64, 45)
 
 
 @pytest.mark.filterwarnings("ignore:.*trained on HEVC")

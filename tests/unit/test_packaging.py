@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
@@ -85,6 +87,27 @@ def test_scripts_can_be_executed(file):
 def test_continuous_integration_runs_what_the_readme_says():
     assert (ROOT / ".ci/run").read_text(encoding="utf-8").rstrip().endswith("\nmake test")
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("goal", ["run", "test", "lab", "train"])
+def test_a_second_call_of_make_installs_nothing(tmp_path, goal):
+    def commands() -> str:
+        listed = subprocess.run(["make", "-n", goal], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return listed.stdout
+
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1e9, 1e9))
+    assert "-m venv" in commands() and "pip install" in commands()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    for age, name in enumerate(("bin/python", ".installed", ".installed-test")):
+        (tmp_path / ".venv" / name).touch()
+        os.utime(tmp_path / ".venv" / name, (2e9 - 100 + age, 2e9 - 100 + age))
+    assert commands() and "pip" not in commands() and "venv .venv" not in commands()
+    os.utime(tmp_path / "constraints.txt", (2e9, 2e9))
+    assert "pip install" in commands()
 
 
 def test_licence_is_the_one_that_is_declared():

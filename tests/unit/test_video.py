@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from venh_lib import cache, video
+from venh_lib import cache, ffmpeg as running, video
 from venh_lib.errors import SettingError, VenhError, VideoError
 from venh_lib.writer import CONTAINERS
 
@@ -161,6 +161,39 @@ def test_a_long_video_of_a_constant_rate_is_not_taken_for_a_variable_one(tmp_pat
     source = ("-f", "lavfi", "-i", f"color=s=16x16:r={rate}", "-frames:v", str(frames), "-pix_fmt", "yuv420p")
     ffmpeg(*source, "-c:v", "libx264", "-preset", "ultrafast", path)
     assert video.probe(path).frame_rate == Fraction(rate)
+
+
+@pytest.mark.parametrize("options", [("-c:v", "libx264"), ("-c:v", "mpeg4", "-bf", "2", "-vtag", "xvid")])
+def test_an_avi_with_b_frames_has_a_constant_rate(tmp_path, options):
+    path = tmp_path / "x.avi"
+    source = ("-f", "lavfi", "-i", f"testsrc2=s={WIDTH}x{HEIGHT}:r=24000/1001", "-frames:v", "12")
+    ffmpeg(*source, "-pix_fmt", "yuv420p", *options, path)
+    info = video.probe(path)
+    assert (info.container, info.frames, info.frame_rate) == ("avi", 12, Fraction(24000, 1001))
+    assert len(list(video.read_planes(path))) == 12
+
+
+def test_an_avi_with_b_frames_and_a_gap_has_not(tmp_path):
+    path = tmp_path / "x.avi"
+    gap = ("-vf", "setpts='if(gt(N,7),N+3,N)'/TB/25", "-fps_mode", "vfr")
+    source = ("-f", "lavfi", "-i", "testsrc2=s=32x16:r=25", "-frames:v", "12", "-pix_fmt", "yuv420p")
+    ffmpeg(*source, *gap, "-c:v", "libx264", path)
+    with pytest.raises(VideoError, match="found a variable one"):
+        video.probe(path)
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "mp4", "avi", "ts"])
+def test_the_shape_of_pixels_is_read(tmp_path, suffix):
+    plain, wide = (store(noise(4, 48, 64), tmp_path / f"{name}.{suffix}", "-vf", vf)
+                   for name, vf in (("plain", "null"), ("wide", "setsar=5/4")))  # fmt: skip
+    assert video.probe(plain).sample_aspect == 1
+    assert video.probe(wide).sample_aspect == Fraction(5, 4)
+
+
+def test_the_pixels_of_a_rotated_clip_are_rotated_too(tmp_path):
+    flat = store(noise(2, 16, 32), tmp_path / "flat.mp4", "-vf", "setsar=5/4")
+    ffmpeg("-display_rotation", "90", "-i", flat, "-c", "copy", tmp_path / "upright.mp4")
+    assert video.probe(tmp_path / "upright.mp4").sample_aspect == Fraction(4, 5)
 
 
 def test_one_frame_is_a_video(tmp_path):
@@ -359,6 +392,52 @@ def test_sound_is_copied_when_asked(clip, tmp_path):
     assert info.has_audio and info.frames == 12
 
 
+# The picture of 416×240 of the second is 416:225, that of the third 4992:1255: more than ffmpeg's -aspect can say.
+@pytest.mark.parametrize("aspect", [Fraction(1), Fraction(16, 15), Fraction(576, 251)])
+@pytest.mark.parametrize("encoder, suffix", [("high", "mp4"), ("small", "ts")])
+def test_the_shape_of_pixels_is_written_exactly_and_changes_no_sample(tmp_path, aspect, encoder, suffix):
+    planes = noise(4, HEIGHT, WIDTH)
+    files = tmp_path / f"plain.{suffix}", tmp_path / f"shaped.{suffix}"
+    for path, shape in zip(files, ({}, {"sample_aspect": aspect}), strict=True):
+        with video.VideoWriter(path, WIDTH, HEIGHT, Fraction(25), encoder=encoder, **shape) as writer:
+            for frame in planes:
+                writer.write_planes(frame)
+    assert [video.probe(path).sample_aspect for path in files] == [1, aspect]
+    plain, shaped = (np.stack(list(video.read_planes(path))) for path in files)
+    assert np.array_equal(plain, shaped)
+
+
+def test_rgb_of_wide_pixels_is_written_without_loss(tmp_path):
+    path = tmp_path / "x.mkv"
+    rgb = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    with video.VideoWriter(path, 64, 48, Fraction(25), encoder="lossless", sample_aspect=Fraction(5, 4)) as writer:
+        writer.write(rgb)
+    shown = ffmpeg("-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-").stdout
+    assert np.array_equal(np.frombuffer(shown, np.uint8).reshape(rgb.shape), rgb)
+    assert "SAR 5:4" in ffmpeg("-i", path, "-f", "null", "-").stderr.decode()
+
+
+def lacking(folder: Path, *missing: str) -> Path:
+    """An ffmpeg that lists all its encoders but these."""
+    fake = folder / "ffmpeg"
+    names = "|".join(missing)
+    fake.write_text(
+        f"#!/bin/sh\ncase \"$*\" in *-encoders*) '{video.ffmpeg_exe()}' \"$@\" | grep -vE '{names}';; "
+        f"*) exec '{video.ffmpeg_exe()}' \"$@\";; esac\n"
+    )
+    fake.chmod(0o755)
+    return fake
+
+
+@pytest.mark.parametrize("encoder, name", [("high", "libx264"), ("small", "libx264"), ("lossless", "ffv1")])
+def test_a_missing_encoder_is_found_before_a_frame_is_there(tmp_path, monkeypatch, encoder, name):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(lacking(tmp_path, name)))
+    with pytest.raises(VideoError, match=f"encoder {name} is missing in ffmpeg at .*imageio-ffmpeg>=0.8.1"):
+        with video.VideoWriter(tmp_path / "x.mkv", 16, 16, Fraction(25), encoder=encoder):
+            pytest.fail("the block began")
+    assert [p.name for p in tmp_path.iterdir()] == ["ffmpeg"]
+
+
 def test_failed_writing_leaves_nothing_and_says_why(tmp_path):
     frame = np.zeros((16, 16, 3), np.uint8)
     with (
@@ -384,29 +463,52 @@ def test_failed_writing_leaves_nothing_and_says_why(tmp_path):
     assert [p.name for p in tmp_path.iterdir() if p.name != "cache"] == []
 
 
+@pytest.mark.parametrize("encoder", ["high", "small"])
 @pytest.mark.parametrize("suffix", [*CONTAINERS, ".MKV"])
-def test_every_container_that_is_offered_can_be_written(tmp_path, suffix):
+def test_every_container_that_is_offered_can_be_written_and_read(tmp_path, suffix, encoder):
     path = tmp_path / f"x{suffix}"
-    with video.VideoWriter(path, 16, 16, Fraction(25)) as writer:
-        for _ in range(3):
-            writer.write(np.zeros((16, 16, 3), np.uint8))
-    assert video.probe(path).frames == 3
+    with video.VideoWriter(path, 16, 16, Fraction(25), encoder=encoder) as writer:
+        for t in range(6):
+            writer.write(np.full((16, 16, 3), 20 * t, np.uint8))
+    assert (video.probe(path).frames, video.probe(path).frame_rate) == (6, 25)
+    assert [round(frame.mean(), -1) for frame in video.read_rgb(path)] == [20 * t for t in range(6)]
 
 
-def test_a_full_disk_while_writing_surfaces_ffmpegs_words(tmp_path, monkeypatch):
-    fake = tmp_path / "ffmpeg"
+def filling(folder: Path, words: str) -> Path:
+    """An ffmpeg that fails with ``words`` when it has written a little."""
+    fake = folder / "ffmpeg"
     fake.write_text(
-        '#!/bin/sh\nfor last; do :; done\nhead -c 600 > "$last"\n'
-        'echo "No space left on device" >&2\nexit 228\n'
+        '#!/bin/sh\nfor last; do :; done\ncase "$last" in -encoders) echo " V....D libx264 x264"; exit;; esac\n'
+        f'head -c 600 > "$last"\necho "{words}" >&2\nexit 228\n'
     )
     fake.chmod(0o755)
-    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(fake))
+    return fake
+
+
+FULL = ["Error writing: No space left on device", "Error writing: Disk quota exceeded"]
+
+
+@pytest.mark.parametrize("words", FULL)
+def test_a_full_disk_while_writing_surfaces_ffmpegs_words_and_says_what_to_do(tmp_path, monkeypatch, words):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(filling(tmp_path, words)))
     target = tmp_path / "out.mkv"
-    with pytest.raises(VideoError, match=f"{target}: writing failed.*No space left on device"):
+    advice = "Free some space on the disk, or choose another folder"
+    with pytest.raises(VideoError, match=f"{target}: writing failed.*{words}.*{advice}"):
         with video.VideoWriter(target, 160, 160, Fraction(25)) as writer:
             for _ in range(20):
                 writer.write(np.zeros((160, 160, 3), np.uint8))
+    with pytest.raises(VideoError, match=f"copying: ffmpeg failed: {words}. {advice}"):
+        running.run([tmp_path / "copy.mkv"], task="copying")
+    (tmp_path / "copy.mkv").unlink()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["ffmpeg"]
+
+
+@pytest.mark.parametrize("words", FULL)
+def test_a_disk_that_fills_while_ffmpeg_writes_a_cache_entry_names_the_setting(tmp_path, monkeypatch, words):
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(filling(tmp_path, words)))
+    with pytest.raises(VenhError, match="no space left for the cache.*set VENH_CACHE to"):
+        cache.entry("kind", "key", ".mkv", lambda path: running.run(["-i", "x", path], task="writing"))
+    assert [p.name for p in (tmp_path / "cache" / "kind").iterdir()] == [cache.MARKER]
 
 
 def test_the_cache_keeps_its_bound_and_drops_the_least_recently_used(tmp_path, monkeypatch):
