@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,31 +56,41 @@ def read_frame_infos(path: str | Path) -> tuple[FrameInfo, ...]:
     path = Path(path)
     if not path.is_file():
         raise VideoError(f"{path}: expected an HEVC video, found no such file.")
-    _, trace = ffmpeg.run(
+    # The trace is ten thousand characters a frame: it is read as it comes, and not kept.
+    trace = ffmpeg.message_lines(
         ["-hide_banner", "-nostdin", "-loglevel", "trace", "-i", path, "-map", "0:V:0", "-c", "copy",
          "-copyinkf", "-bsf:v", "trace_headers", "-f", "null", "-"],
         task=f"{path}: expected an HEVC video whose headers ffmpeg reads",
     )  # fmt: skip
-    codec = re.search(r"Stream #0:.* Video: (\w+)", trace)
-    if codec is None or codec.group(1) != "hevc":
-        found = codec.group(1) if codec else "nothing that ffmpeg knows"
-        raise VideoError(
-            f"{path}: expected an HEVC video, as the challenge's are, found {found}; "
-            "QPs and slice types are read from HEVC headers only. Compress it with venh_lib.codec.compress."
-        )
-    pictures = sorted(_pictures(trace), key=lambda picture: picture.order)
+    with closing(trace):
+        pictures = sorted(_pictures(_of_hevc(path, trace)), key=lambda picture: picture.order)
     if not pictures:
         raise VideoError(f"{path}: expected an HEVC video, found no coded frame in it; is the file complete?")
     return tuple(FrameInfo(i, p.slice_type, p.qp, p.size) for i, p in enumerate(pictures))
 
 
-def _pictures(trace: str) -> Iterator[_Picture]:
+def _of_hevc(path: Path, trace: Iterable[str]) -> Iterator[str]:
+    """The lines of ``trace``; VideoError at the one that names another codec, or at the end when none names one."""
+    found = None
+    for line in trace:
+        if found is None and (match := re.search(r"Stream #0:.* Video: (\w+)", line)):
+            found = match.group(1)
+            if found != "hevc":
+                break
+        yield line
+    if found != "hevc":
+        raise VideoError(
+            f"{path}: expected an HEVC video, as the challenge's are, found {found or 'nothing that ffmpeg knows'}; "
+            "QPs and slice types are read from HEVC headers only. Compress it with venh_lib.codec.compress."
+        )
+
+
+def _pictures(trace: Iterable[str]) -> Iterator[_Picture]:
     """Coded pictures in coding order; their ``order`` is (coded video sequence, picture order count)."""
     init_qp: dict[int, int] = {}
     field: dict[str, int] = dict.fromkeys(FIELDS, 0)
     sequence, base, size, picture = -1, 0, 0, None
-    for match in PATTERN.finditer(trace):
-        packet, name, text = match.groups()
+    for packet, name, text in (match.groups() for line in trace for match in PATTERN.finditer(line)):
         if packet:
             size = int(packet)
             continue

@@ -7,7 +7,6 @@ whoever names it (``Sequence``), or kept by ``in_use`` for as long as a step nee
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import secrets
@@ -19,6 +18,7 @@ from pathlib import Path
 
 from venh_lib import settings
 from venh_lib.errors import VenhError
+from venh_lib.files import disk_is_full
 
 # Only folders that hold this file are emptied: running trainings live in the same cache folder.
 MARKER = ".evictable"
@@ -42,7 +42,7 @@ def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, siz
     returned, so that an error or Ctrl-C leaves nothing, and two processes may make one entry at once.
     ``key`` says all that the file's content depends on. ``size`` is the number of bytes ``make`` will need,
     where known. A use is noted in the file's access time. Raises VenhError when the disk has too little room,
-    and whatever ``make`` raises.
+    also where it is ffmpeg that finds it full, and whatever else ``make`` raises.
     """
     folder = settings.cache_dir() / kind
     path = folder / f"{key}{suffix}"
@@ -61,8 +61,8 @@ def entry(kind: str, key: str, suffix: str, make: Callable[[Path], None], *, siz
             raise VenhError(f"{path}: its maker ended without writing the file.")
         os.utime(temporary, ns=(time.time_ns(), TIME_OF_CHANGE))
         os.replace(temporary, path)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+    except (OSError, VenhError) as error:
+        if disk_is_full(error):
             raise VenhError(_no_room(folder, size)) from error
         raise
     finally:
@@ -152,8 +152,11 @@ def _files(folder: str) -> Iterator[tuple[str, os.stat_result, bool]]:
 
 
 def _no_room(folder: Path, size: int) -> str:
-    free = shutil.disk_usage(folder).free
+    needed, free = size + SPARE_BYTES, shutil.disk_usage(folder).free
+    found = f"{needed / 2**20:.0f} MiB are needed, {free / 2**20:.0f} MiB are free"
+    if free >= needed:  # what filled the disk is gone by now, or a quota ended before the disk did
+        found = "its disk, or your quota of it, was full"
     return (
-        f"{folder}: no space left for the cache: {(size + SPARE_BYTES) / 2**20:.0f} MiB are needed, "
-        f"{free / 2**20:.0f} MiB are free. Free some, or set VENH_CACHE to a folder on another disk."
+        f"{folder}: no space left for the cache: {found}. "
+        "Free some, or set VENH_CACHE to a folder on another disk."
     )

@@ -141,7 +141,8 @@ def compressed(source: str | Path, setting: Setting) -> Path:
     if encoder and not encoder.is_file():
         raise CodecError(_no_hm(encoder))
     recipe = "\n".join((KVAZAAR, X265_QPS, X265_RATE, repr(CASCADES), repr(INTRA_QP_OFFSET)))
-    text = "\n".join((cache.key_of_file(source), repr(setting), cache.key_of_file(program), recipe))
+    tools = [program, *(_hm_configuration() if encoder else ())]
+    text = "\n".join((cache.key_of_file(source), repr(setting), *map(cache.key_of_file, tools), recipe))
     key = hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def make(temporary: Path) -> None:
@@ -186,16 +187,8 @@ def _check(info: VideoInfo, infos: Sequence[FrameInfo], qps: tuple[int, ...] | N
             )
 
 
-def _require_encoder(name: str) -> None:
-    if not ffmpeg.has_encoder(name):
-        raise CodecError(
-            f"the encoder {name} is missing in ffmpeg at {ffmpeg.ffmpeg_exe()}; install "
-            "imageio-ffmpeg>=0.8.1, whose ffmpeg has it, and unset IMAGEIO_FFMPEG_EXE."
-        )
-
-
 def _encode(info: VideoInfo, options: Sequence[str | Path], encoder: str, folder: Path | None = None) -> None:
-    _require_encoder(encoder)
+    ffmpeg.require_encoder(encoder, CodecError)
     ffmpeg.run(
         [*ffmpeg.QUIET, "-i", info.path.resolve(), "-map", "0:V:0", "-map_metadata", "-1",
          "-fps_mode", "passthrough", "-pix_fmt", "yuvj420p" if info.full_range else "yuv420p",
@@ -224,16 +217,10 @@ def _encode_rate(info: VideoInfo, target: Path, kbit_per_s: int) -> None:
 
 def _encode_hm(info: VideoInfo, target: Path, qp: int) -> None:
     """HM in its low-delay P main configuration, as the challenge's organisers ran it (§2.1)."""
-    encoder, configuration = settings.hm_encoder(), settings.hm_config_dir()
-    files = [
-        configuration / "encoder_lowdelay_P_main.cfg",
-        configuration / "per-sequence" / "BasketballDrill.cfg",
-    ]
+    encoder = settings.hm_encoder()
     if not encoder.is_file():
         raise CodecError(_no_hm(encoder))
-    for file in files:
-        if not file.is_file():
-            raise CodecError(f"{file}: HM's configuration is not there; set VENH_HM_CFG to HM's folder cfg.")
+    files = _hm_configuration()
     with tempfile.TemporaryDirectory(prefix="venh-") as name:
         raw, stream = Path(name, "raw.yuv"), Path(name, "stream.hevc")
         with open(raw, "wb") as file:
@@ -250,13 +237,23 @@ def _encode_hm(info: VideoInfo, target: Path, qp: int) -> None:
                 f"HM's encoder at {encoder} does not start ({failure}); check VENH_HM."
             ) from failure
         if done.returncode or not stream.is_file():
-            raise CodecError(f"{info.path}: HM failed: {ffmpeg.last_lines(done.stdout + done.stderr)}")
+            raise CodecError(f"{info.path}: HM failed: {ffmpeg.complaint(done.stdout + done.stderr)}")
         # HM writes a bare stream; Matroska gives it the source's frame rate.
         ffmpeg.run(
             [*ffmpeg.QUIET, "-fflags", "+genpts", "-r", str(info.frame_rate), "-i", stream, "-c", "copy",
              "-fflags", "+bitexact", target.resolve()],
             task=f"{info.path}: putting HM's stream into Matroska", error=CodecError,
         )  # fmt: skip
+
+
+def _hm_configuration() -> tuple[Path, Path]:
+    """HM's two files of settings, their paths absolute: HM runs in a folder of its own."""
+    folder = settings.hm_config_dir().resolve()
+    files = folder / "encoder_lowdelay_P_main.cfg", folder / "per-sequence" / "BasketballDrill.cfg"
+    for file in files:
+        if not file.is_file():
+            raise CodecError(f"{file}: HM's configuration is not there; set VENH_HM_CFG to HM's folder cfg.")
+    return files
 
 
 def _no_hm(encoder: Path) -> str:

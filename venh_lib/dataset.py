@@ -296,6 +296,17 @@ def ldv_root(root: Path | None = None) -> Path:
     return Path(root)
 
 
+def _ranges(numbers: SequenceOf[int]) -> str:
+    """Ascending numbers as LDV's files are named, neighbours together: 003–017, 044."""
+    ends: list[list[int]] = []
+    for number in numbers:
+        if ends and number == ends[-1][1] + 1:
+            ends[-1][1] = number
+        else:
+            ends.append([number, number])
+    return ", ".join(f"{first:03d}" if first == last else f"{first:03d}–{last:03d}" for first, last in ends)
+
+
 def ldv(split: str, track: int = 1, root: Path | None = None, limit: int | None = None) -> list[Sequence]:
     """LDV's ``split`` for ``track``; every missing video is named in one DataError.
 
@@ -305,11 +316,16 @@ def ldv(split: str, track: int = 1, root: Path | None = None, limit: int | None 
     raw_name, compressed_name, count = ldv_folders(split, track)
     raw, compressed = _ldv_folder(root, raw_name), _ldv_folder(root, compressed_name)
     files = [f"{number:03d}.mkv" for number in range(1, count + 1)]
-    missing = [str(folder / file) for folder in (raw, compressed) for file in files if not (folder / file).is_file()]
-    if missing:
+    missing = {
+        name: [number for number, file in enumerate(files, start=1) if not (folder / file).is_file()]
+        for name, folder in ((raw_name, raw), (compressed_name, compressed))
+    }
+    lacking = {name: numbers for name, numbers in missing.items() if numbers}
+    if lacking:
         raise DataError(
-            f"LDV: {len(missing)} of {2 * count} videos are missing: {', '.join(missing[:10])}"
-            f"{' …' if len(missing) > 10 else ''}. Unpack {raw_name}.zip and {compressed_name}.zip again."
+            f"LDV: {sum(map(len, lacking.values()))} of {2 * count} videos are missing in {root}: "
+            f"{'; '.join(f'{name}: {_ranges(numbers)}' for name, numbers in lacking.items())}. "
+            f"Unpack {' and '.join(f'{name}.zip' for name in lacking)} again."
         )
     offset = 10 if (split, track) == ("test", 3) else 0
     sequences = []

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from venh_lib import settings
+from venh_lib import ffmpeg, settings
 from venh_lib.errors import VenhError
 
 WORKS, OPTIONAL, BROKEN = "works", "optional", "broken"
@@ -39,15 +38,8 @@ def _settings() -> Check:
     return Check("settings", WORKS, ", ".join(f"{name}={os.environ[name]}" for name in given) or "none set")
 
 
-def _ffmpeg(listing: str) -> str:
-    from venh_lib.video import ffmpeg_exe
-
-    command = [ffmpeg_exe(), "-hide_banner", "-v", "error", f"-{listing}"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
 def _encoder(name: str, use: str) -> Check:
-    if name in _ffmpeg("encoders").split():
+    if ffmpeg.has_encoder(name):
         return Check(name, WORKS, use)
     return Check(name, BROKEN, "this ffmpeg is built without it", "reinstall imageio-ffmpeg with pip.")
 
@@ -69,7 +61,8 @@ def _ffv1() -> Check:
 
 
 def _vmaf() -> Check:
-    if "libvmaf" in _ffmpeg("filters").split():
+    listing, _ = ffmpeg.run(["-hide_banner", "-loglevel", "error", "-filters"], task="listing ffmpeg's filters")
+    if "libvmaf" in listing.decode().split():
         return Check("VMAF", WORKS, "ffmpeg's filter libvmaf")
     return Check(
         "VMAF",
@@ -204,6 +197,6 @@ def report() -> list[Check]:
     for name, check in CHECKS.items():
         try:
             findings.append(check())
-        except (VenhError, OSError, subprocess.CalledProcessError) as error:
+        except (VenhError, OSError) as error:
             findings.append(Check(name, BROKEN, str(error), "mend this first."))
     return findings

@@ -1,4 +1,4 @@
-"""Files that are whole or absent."""
+"""Files that are whole or absent, and the disk that is too full for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ from pathlib import Path
 from venh_lib.errors import VenhError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+# The system's words for the two, which ffmpeg passes on.
+_FULL_WORDS = ("No space left on device", "Disk quota exceeded")
+MAKE_ROOM = "Free some space on the disk, or choose another folder."
+
+
+def disk_is_full(failure: Exception | str) -> bool:
+    """Whether an error, or what a program says, tells of a full disk or a quota used up."""
+    number = failure.errno if isinstance(failure, OSError) else None
+    return number in _FULL or any(words in str(failure) for words in _FULL_WORDS)
 
 
 @contextmanager
@@ -23,11 +32,9 @@ def writing(path: Path, *failures: type[Exception]) -> Iterator[None]:
     try:
         yield
     except (OSError, *failures) as error:
-        if isinstance(error, OSError) and error.errno not in _FULL:
+        if isinstance(error, OSError) and not disk_is_full(error):
             raise
-        raise VenhError(
-            f"{path} cannot be written: {error}. Free some space on its disk, or choose another folder."
-        ) from error
+        raise VenhError(f"{path} cannot be written: {error}. {MAKE_ROOM}") from error
 
 
 def write_atomically(path: Path, text: str) -> None:

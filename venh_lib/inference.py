@@ -16,12 +16,14 @@ from tqdm import tqdm
 
 from venh_lib import checkpoints, devices
 from venh_lib.bitstream import FrameInfo, read_frame_infos
+from venh_lib.ensembles import AveragedNetworks
 from venh_lib.errors import SettingError, VideoError
 from venh_lib.methods.method import Method, as_seen_by, readings
 from venh_lib.passes import Enhanced, Inference, Runner, Stopwatch, evaluating
-from venh_lib.streaming import Segment, Source, behind, one_later, read_ahead, segments, window_schedule
+from venh_lib.segments import Segment, segments
+from venh_lib.streaming import Source, behind, one_later, read_ahead, window_schedule
 from venh_lib.video import VideoInfo, VideoWriter, probe, read_rgb
-from venh_lib.writer import check_container
+from venh_lib.writer import check_container, check_sound
 
 
 def _through_windows(
@@ -199,33 +201,39 @@ def enhance_file(
     method: Method,
     track: int = 1,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: Path | Sequence[Path] | None = None,
     network: nn.Module | None = None,
     device: torch.device | None = None,
     overwrite: bool = False,
     progress: bool = True,
     **settings,
 ) -> EnhanceReport:
-    """Write the video ``source`` enhanced to ``target``, with its frame rate, colour matrix and sound.
+    """Write the video ``source`` enhanced to ``target``, with its frame rate, shape of pixels, matrix and sound.
 
-    The weights are ``network``'s, else ``checkpoint``'s, else the shipped ones of ``track``. Decoding and
-    encoding run beside the network. ``settings`` are the fields of ``Inference``. Raises VideoError for a
-    source that cannot be used, CheckpointError without weights, SettingError for a target that is the
-    source, no name of a video or (without ``overwrite``) exists; it is written whole or not at all.
+    The weights are ``network``'s, else ``checkpoint``'s, else the shipped ones of ``track``; of several checkpoints
+    the mean of what their networks make is taken (``AveragedNetworks``). Decoding and encoding run beside the network.
+    ``settings`` are the fields of ``Inference``. Raises VideoError for a source that cannot be used, CheckpointError
+    without weights, SettingError for a target that is the source, no name of a video, of one that cannot hold the
+    sound, or (without ``overwrite``) exists; it is written whole or not at all.
     """
     source, target = Path(source), Path(target)
     options = Inference.of(**settings)
     _check_target(source, target, overwrite)
     info = probe(source)
+    if info.has_audio:
+        check_sound(source, target)
     if network is None:
-        network = checkpoints.load(checkpoint or checkpoints.ready(method, track), method)
+        chosen = [checkpoint] if isinstance(checkpoint, str | Path) else checkpoint
+        networks = [checkpoints.load(path, method) for path in chosen or [checkpoints.ready(method, track)]]
+        network = networks[0] if len(networks) == 1 else AveragedNetworks(networks)
     infos = infos_of(source, info, as_seen_by(network, method))
     stopwatch, started = Stopwatch(), time.perf_counter()
-    size, colours = (info.width, info.height), {"matrix": info.matrix, "full_range": info.full_range}
+    size = (info.width, info.height)
+    looks = {"matrix": info.matrix, "full_range": info.full_range, "sample_aspect": info.sample_aspect}
     running = {"device": device, "stopwatch": stopwatch, **vars(options)}
     with (
         devices.opencv_in_one_thread(),
-        VideoWriter(target, *size, info.frame_rate, **colours, audio_from=source) as writer,
+        VideoWriter(target, *size, info.frame_rate, **looks, audio_from=source) as writer,
         closing(read_rgb(source, matrix=info.matrix)) as frames,
         closing(enhance_frames(network, method, frames, infos, **running)) as outputs,
         behind(writer.write) as write,

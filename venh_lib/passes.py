@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from venh_lib import devices
 from venh_lib.ensembles import ensembled, transforms
 from venh_lib.errors import SettingError, VenhError
+from venh_lib.segments import LENGTH, OVERLAP
 from venh_lib.tiles import check_tile, tiled
 
 
@@ -34,8 +35,8 @@ class Inference:
     tile: tuple[int, int] | int | None = None
     overlap: int = 32
     batch: int = 1
-    segment: int = 60
-    segment_overlap: int = 6
+    segment: int = LENGTH
+    segment_overlap: int = OVERLAP
     precision: str = "auto"
     compile: bool = False
 

@@ -24,11 +24,16 @@ PIXEL_FORMATS = ("yuv420p", "yuvj420p")
 # Streams of bare frames carry no timestamps, so a constant frame rate is all that they can have.
 UNTIMED = ("hevc", "h264", "m4v", "vvc", "rawvideo")
 STILLS = ("tty", "image2", "gif", "apng", "webp")
+# What ffmpeg prints for a timestamp that is not there.
+NO_TIME = -(2**63)
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A video's facts by its headers and packets; width and height are those of decoded frames."""
+    """A video's facts by its headers and packets; width and height are those of decoded frames.
+
+    ``sample_aspect`` is a pixel's width over its height as it is shown, 1 where the file says nothing.
+    """
 
     path: Path
     width: int
@@ -42,6 +47,7 @@ class VideoInfo:
     container: str
     timed: bool
     has_audio: bool
+    sample_aspect: Fraction
 
     @property
     def seconds(self) -> float:
@@ -90,20 +96,22 @@ def _probe(path: Path, _key: str) -> VideoInfo:
     pixel_format, tags = _pixel_format(stream)
     matrix = _matrix(path, codec, tags)
     width, height = map(int, _found(path, r", (\d+x\d+)", stream).split("x"))
+    listing = listing.decode()
+    aspect = _sample_aspect(listing)
     if re.search(r"rotation of -?(90|270)\.", header):
-        width, height = height, width
+        width, height, aspect = height, width, 1 / aspect
     _check_samples(path, codec, pixel_format, width, height)
     timed = container not in UNTIMED
-    packets = [line.split(",") for line in listing.decode().splitlines() if line and not line.startswith("#")]
+    packets = [line.split(",") for line in listing.splitlines() if line and not line.startswith("#")]
     times = []
     if timed:
-        unit = Fraction(_found(path, r"#tb 0: (\d+/\d+)", listing.decode()))
-        times = sorted(int(fields[2]) * unit for fields in packets)
+        unit = Fraction(_found(path, r"#tb 0: (\d+/\d+)", listing))
+        times = [time * unit for time in _times(packets)]
     rate = _frame_rate(path, stream, timed, times)
     info = VideoInfo(
         path=path, width=width, height=height, frames=len(packets), frame_rate=rate, codec=codec,
         pixel_format=pixel_format, matrix=matrix, full_range="pc" in tags or pixel_format == "yuvj420p",
-        container=container, timed=timed, has_audio=" Audio: " in header,
+        container=container, timed=timed, has_audio=" Audio: " in header, sample_aspect=aspect,
     )  # fmt: skip
     _check_constant_rate(info, times)
     _check_complete(info, messages)
@@ -137,6 +145,23 @@ def _found(path: Path, pattern: str, text: str) -> str:
     if match is None:
         raise VideoError(f"{path}: expected a video, found a file in which ffmpeg sees no picture.")
     return match.group(1)
+
+
+def _sample_aspect(listing: str) -> Fraction:
+    """A pixel's width over its height from the head of ffmpeg's list of packets; 0/1 there is unknown."""
+    match = re.search(r"^#sar 0: (\d+)/(\d+)", listing, re.MULTILINE)
+    width, height = map(int, match.groups()) if match else (0, 0)
+    return Fraction(width, height) if width and height else Fraction(1)
+
+
+def _times(packets: list[list[str]]) -> list[int]:
+    """When each frame is shown, in order.
+
+    AVI numbers frames in coding order and does not say when they are shown: where B frames leave some without
+    that time, the times of decoding tell the rate.
+    """
+    decoded, shown = ([int(fields[column]) for fields in packets] for column in (1, 2))
+    return sorted(decoded if NO_TIME in shown else shown)
 
 
 def _pixel_format(stream: str) -> tuple[str, list[str]]:

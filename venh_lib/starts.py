@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from venh_lib import checkpoints, settings
 from venh_lib.errors import CheckpointError, TrainingError
@@ -40,8 +41,20 @@ def _has_ended(best: Path) -> bool:
     state = best.with_name("state.safetensors")
     if not state.is_file():
         return True
-    _, metadata = checkpoints.read_tensors(state)
-    return json.loads(metadata["venh"])["progress"]["step"] >= checkpoints.provenance(best)["steps"]
+    _, record = read_state(state)
+    return record["progress"]["step"] >= checkpoints.provenance(best)["steps"]
+
+
+def read_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and record of the state that a training left; TrainingError, with what to do, for a file cut short."""
+    try:
+        tensors, metadata = checkpoints.read_tensors(path)
+    except CheckpointError as error:
+        raise TrainingError(
+            f"{path} is not whole ({error.__cause__ or error}): the training cannot go on from it. "
+            f"Put a copy of it back, or delete {path.parent} to begin again."
+        ) from error
+    return tensors, json.loads(metadata.get("venh", "{}"))
 
 
 def start_from(network: nn.Module, prefix: str, method: Method, preset: str, source: Path) -> None:

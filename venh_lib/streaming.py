@@ -6,15 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import VenhError, VideoError
-
-if TYPE_CHECKING:
-    from venh_lib.methods.method import Method
+from venh_lib.methods.method import Method
 
 _END = object()
 # Enough for the decoder's jitter, few enough for memory.
@@ -78,31 +74,6 @@ def window_schedule(
         for i in window:
             last_use[i] = t
     return tuple(windows), tuple(last_use)
-
-
-@dataclass(frozen=True)
-class Segment:
-    """Frames ``start … stop−1`` go through a recurrent network together, ``first … last−1`` are kept."""
-
-    start: int
-    stop: int
-    first: int
-    last: int
-
-
-def segments(frames: int, length: int, overlap: int) -> tuple[Segment, ...]:
-    """Segments of ``length`` frames that cover a clip, each frame kept from where it lies deeper inside.
-
-    The last segment is moved back to full length, so it may overlap more. A clip of up to ``length``
-    frames is one segment.
-    """
-    step, length = length - overlap, min(length, frames)
-    starts = [*range(0, frames - length, step), frames - length]
-    cuts = [0, *((b + a + length) // 2 for a, b in pairwise(starts)), frames]
-    return tuple(
-        Segment(start, start + length, first, last)
-        for start, (first, last) in zip(starts, pairwise(cuts), strict=True)
-    )
 
 
 class Source:

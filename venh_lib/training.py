@@ -34,7 +34,7 @@ from venh_lib.methods import get
 from venh_lib.methods.method import Method, as_seen_by
 from venh_lib.optimisation import Average, clip_adaptively
 from venh_lib.recipes import Recipe
-from venh_lib.starts import run_folder, start_checkpoint, start_from
+from venh_lib.starts import read_state, run_folder, start_checkpoint, start_from
 from venh_lib.validation import validation_gains
 
 LOG_EVERY = 20
@@ -100,6 +100,8 @@ class Training:
     ) -> None:
         device = device or devices.pick_device()
         precision = devices.resolve_precision(device, recipe.precision)
+        if precision == "fp16" and device.type == "cpu":
+            raise SettingError(f"{method.slug}: fp16 trains on a GPU alone; choose precision bf16 or fp32 here.")
         self.accelerator = _accelerator(device, precision)
         self.method, self.track, self.recipe, self.scale, self.seed = method, track, recipe, scale, seed
         self.folder, self.validation, self.show = Path(folder), validation, progress
@@ -323,8 +325,7 @@ class Training:
         if not path.is_file():
             (self.folder / "log.jsonl").unlink(missing_ok=True)
             return
-        tensors, metadata = checkpoints.read_tensors(path)
-        record = json.loads(metadata.get("venh", "{}"))
+        tensors, record = read_state(path)
         found = {key: record.get(key) for key in self._identity()}
         if found != self._identity():
             raise TrainingError(

@@ -27,6 +27,7 @@ ORDER = (
     "bitstream",
     "codec",
     "references",
+    "segments",
     "collage",
     "photos",
     "scenes",
@@ -62,7 +63,7 @@ ORDER = (
 )
 WITHOUT_TORCH = (
     "errors settings files challenge recipes cache ffmpeg colour probe writer video bitstream codec references "
-    "collage photos scenes synthesis "
+    "segments collage photos scenes synthesis "
     "results course stripping runner doctor cli"
 ).split()
 

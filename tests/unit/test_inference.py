@@ -18,7 +18,8 @@ from venh_lib.errors import SettingError, VenhError, VideoError
 from venh_lib.inference import enhance_file, enhance_frames, reads_the_bitstream
 from venh_lib.methods.method import Method, as_seen_by
 from venh_lib.passes import Stopwatch
-from venh_lib.streaming import behind, read_ahead, segments
+from venh_lib.segments import segments
+from venh_lib.streaming import behind, read_ahead
 from venh_lib.tiles import taper, tile_starts, tiled
 from venh_lib.video import VideoWriter, probe, read_rgb
 

@@ -366,6 +366,19 @@ def test_a_log_on_a_full_disk_names_its_file(tmp_path, method, clips):
         run._log({"step": 1})
 
 
+def test_a_state_cut_short_says_what_to_do(tmp_path, method, clips):
+    training(method, tmp_path, clips).run()
+    state = tmp_path / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:-8])
+    with pytest.raises(TrainingError, match="state.safetensors is not whole .* or delete"):
+        training(method, tmp_path, clips).run()
+
+
+def test_fp16_without_a_gpu_is_refused(tmp_path, method, clips):
+    with pytest.raises(SettingError, match="arcnn: fp16 trains on a GPU alone"):
+        training(method, tmp_path, clips, replace(RECIPE, precision="fp16"))
+
+
 def test_a_state_without_its_record_is_no_training_of_this_recipe(tmp_path, method, clips):
     checkpoints.write_tensors(tmp_path / "state.safetensors", {"x": torch.zeros(1)}, {})
     with pytest.raises(TrainingError, match="another training"):

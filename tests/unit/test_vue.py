@@ -21,7 +21,7 @@ from venh_lib.losses import L1
 from venh_lib.methods import vue
 from venh_lib.methods.vue import AveragedModels, TwoStage
 from venh_lib.recipes import CosineRestarts, belongs
-from venh_lib.streaming import segments
+from venh_lib.segments import segments
 from venh_lib.training import Training
 
 CPU = torch.device("cpu")

@@ -89,13 +89,12 @@ def _asked(source: Path, method: Method) -> list[tuple[Sequence[int], list[Tenso
     """What a network is given of a file, pass by pass: which frames, and what it is told of them."""
     from venh_lib.inference import infos_of
     from venh_lib.methods.method import readings
-    from venh_lib.passes import Inference
-    from venh_lib.streaming import segments
+    from venh_lib.segments import LENGTH, OVERLAP, segments
     from venh_lib.video import probe
 
     infos = infos_of(source, probe(source), method)
     if method.kind == "recurrent":
-        parts = segments(len(infos), Inference.segment, Inference.segment_overlap)
+        parts = segments(len(infos), LENGTH, OVERLAP)
         windows = [range(part.start, part.stop) for part in parts]
     else:
         windows = [method.policy(infos, t) for t in range(len(infos))]

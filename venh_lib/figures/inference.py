@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from venh_lib.figures import style
-from venh_lib.streaming import Segment
+from venh_lib.segments import Segment
 
 
 def windows(plans: Mapping[str, Sequence[Sequence[int]]], held: Mapping[str, Sequence[int]]) -> Figure:

@@ -15,9 +15,8 @@ from venh_lib.bitstream import FrameInfo
 from venh_lib.dataset import Sequence as Clip
 from venh_lib.errors import SettingError
 from venh_lib.metrics.fidelity import psnr
-from venh_lib.passes import Inference
 from venh_lib.recipes import Recipe
-from venh_lib.streaming import segments
+from venh_lib.segments import LENGTH, OVERLAP, segments
 
 PRESETS = ("course", "paper")
 
@@ -109,7 +108,7 @@ def restoration_gain(
 ) -> float:
     """Mean gain of RGB PSNR in dB over ``frames`` of a sequence, in order: the score of a method that names no other.
 
-    A recurrent network gets the sequence in the segments of ``Inference``.
+    A recurrent network gets the sequence in segments, as it does in inference.
     """
     raw, compressed = sequence.raw_frames(), sequence.compressed_frames()
     method = as_seen_by(network, method)
@@ -121,7 +120,7 @@ def restoration_gain(
 
     if method.kind == "recurrent":
         made = []
-        for part in segments(len(sequence), Inference.segment, Inference.segment_overlap):
+        for part in segments(len(sequence), LENGTH, OVERLAP):
             if own := [t - part.start for t in frames if part.first <= t < part.last]:
                 made.append(restored(range(part.start, part.stop))[own])
         outputs = torch.cat(made)
