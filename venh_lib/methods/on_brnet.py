@@ -176,10 +176,14 @@ class OnBRNet(nn.Module):
         """
         if isinstance(self.search, BetweenPeaks):
             return self.search(window, *told)
-        frames = window.unbind(dim=1)
-        own = frames[len(frames) // 2]
-        still = torch.zeros_like(own[:, :2], dtype=torch.float32)
-        return [still if self.search is None or other is own else self.search(own, other) for other in frames]
+        flows = torch.zeros_like(window[:, :, :2], dtype=torch.float32)
+        if self.search is not None:
+            middle, count = window.shape[1] // 2, window.shape[1] - 1
+            others = [n for n in range(count + 1) if n != middle]
+            # All at once: each search keeps one core busy.
+            own = window[:, middle].repeat_interleave(count, dim=0)
+            flows[:, others] = self.search(own, window[:, others].flatten(0, 1)).unflatten(0, (-1, count))
+        return list(flows.unbind(dim=1))
 
     def training_loss(
         self, samples: Mapping[str, Tensor], step: int, steps: int, loss: Callable[[Tensor, Tensor], Tensor]
