@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from venh_lib import ffmpeg, references
+from venh_lib import ffmpeg, methods, references
 from venh_lib.bitstream import FrameInfo
 from venh_lib.ensembles import ENSEMBLES, TURN_90, TURN_180, TURN_270, ensembled
 from venh_lib.errors import SettingError, VenhError, VideoError
@@ -551,3 +551,45 @@ def test_a_failure_leaves_the_old_target_and_nothing_half_written(h264_file, tmp
         )
     assert target.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv"]
+
+
+EIGHT = ("ntu_slab", "bilibili", "vue", "noahtcv", "mt_maxclear", "gogoing", "nju_vision", "mcenhance")
+
+
+@pytest.mark.parametrize("slug", EIGHT)
+@pytest.mark.parametrize("count", [1, 2])
+def test_clips_shorter_than_a_window_are_restored_whole(slug, count):
+    """An untrained network gives a clip back in which nothing moves."""
+    method = methods.get(slug)
+    clip = clip_of(1, *[max(method.least_size, 64)] * 2) * count
+    outputs = enhanced(method.build("course"), method, clip, precision="fp32")
+    assert len(outputs) == count
+    for output, frame in zip(outputs, clip, strict=True):
+        assert np.abs(output.astype(int) - frame).max() <= 1
+
+
+@pytest.mark.parametrize("slug", EIGHT)
+def test_frames_under_the_least_size_are_refused_by_name(slug):
+    method = methods.get(slug)
+    side = method.least_size - 2
+    with pytest.raises(VideoError, match=f"{slug} needs at least {method.least_size} pixels"):
+        enhanced(nn.Identity(), method, clip_of(2, side, side))
+
+
+def test_what_overflows_in_half_precision_names_the_frame_and_the_way_out():
+    class Large(nn.Module):
+        """A thousand times a thousand, and back."""
+
+        def __init__(self):
+            super().__init__()
+            self.up, self.down = (nn.Conv2d(3, 3, 1, bias=False) for _ in range(2))
+            nn.init.dirac_(self.up.weight).data.mul_(1e6)
+            nn.init.dirac_(self.down.weight).data.div_(1e6)
+
+        def forward(self, window):
+            return self.down(self.up(window[:, 0]))
+
+    clip = [np.full((16, 16, 3), 200, np.uint8)] * 2
+    assert (enhanced(Large(), method_of(), clip, precision="fp32")[1] == 200).all()
+    with pytest.raises(VenhError, match="frame 0 holds NaN or infinity; try precision 'fp32'"):
+        enhanced(Large(), method_of(), clip, precision="fp16")

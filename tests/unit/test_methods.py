@@ -10,7 +10,7 @@ import torch
 from venh_lib import methods
 from venh_lib.bitstream import FrameInfo
 from venh_lib.errors import SettingError
-from venh_lib.losses import L1
+from venh_lib.losses import FFT, L1, L2, Charbonnier, Gradient, Weighted
 from venh_lib.methods import ivp_tencent
 from venh_lib.methods.method import PRESETS, as_seen_by
 from venh_lib.recipes import belongs
@@ -186,6 +186,35 @@ def test_brnet_mean_shift_and_its_inverse_cancel():
     shifted = network.sub_mean(frame)
     assert torch.allclose(shifted[0, 0], frame[0, 0] - 0.4488, atol=1e-6)
     assert torch.allclose(network.add_mean(shifted), frame, atol=1e-6)
+
+
+# What the report prints of each training, or the team's public code where the report is silent.
+PRINTED = {
+    "ntu_slab": {
+        "loss": Charbonnier(1e-6), "crop": 256, "frames": 30, "batch": 8, "steps": 300_000, "learning_rate": 1e-4,
+        "betas": (0.9, 0.99), "rates": (("flow.", 0.25, 5_000),),
+    },
+    "bilibili_first": {"loss": Weighted(((1.0, L1()), (1.0, FFT()), (1.0, Gradient())))},
+    "vue": {"loss": Charbonnier(1e-6), "frames": 15, "batch": 8, "steps": 300_000, "learning_rate": 2e-4},
+    "vue_four": {"loss": Charbonnier(1e-6), "frames": 15, "batch": 8, "steps": 300_000, "learning_rate": 2e-4},
+    "noahtcv": {"loss": L2()},
+    "mt_maxclear": {
+        "loss": Charbonnier(), "crop": 256, "batch": 32, "steps": 600_000, "learning_rate": 4e-4, "betas": (0.9, 0.99),
+    },
+    "gogoing": {"loss": L2(), "crop": 256, "batch": 12, "learning_rate": 4e-4},
+    "nju_vision": {"loss": L2(), "crop": 128, "batch": 16, "steps": 300_000, "learning_rate": 1e-4},
+    "mcenhance": {"loss": Charbonnier(), "crop": 128, "batch": 32, "steps": 360_000, "learning_rate": 1e-4},
+    "ivp_tencent": {"loss": L1(), "crop": 64, "batch": 64, "steps": 100_000, "learning_rate": 1e-4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slug", PRINTED)
+def test_paper_recipes_have_the_settings_that_were_printed(slug):
+    record = methods.get(slug)
+    recipes = [recipe for (_, scale), recipe in record.recipes.items() if scale == "paper"]
+    assert recipes and all(recipe.flips or slug == "ivp_tencent" for recipe in recipes)
+    for recipe in recipes:
+        assert {name: getattr(recipe, name) for name in PRINTED[slug]} == PRINTED[slug]
 
 
 def test_brnet_reads_the_names_of_the_published_weights():
