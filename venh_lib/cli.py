@@ -442,6 +442,9 @@ def main() -> None:
     except VenhError as error:
         click.echo(f"venh: {error}", err=True)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        click.echo(f"venh: {error.name} is not installed; install the course: pip install 'venh[notebooks]'.", err=True)
+        sys.exit(2)
     except OSError as error:
         # A full disk, a folder that may not be written to: the system's words name the file.
         click.echo(f"venh: {error}", err=True)

@@ -21,8 +21,11 @@ LAST = 6
 
 
 def ffmpeg_exe() -> str:
-    """The path of ffmpeg; the environment variable ``IMAGEIO_FFMPEG_EXE`` names another one."""
-    return os.environ.get("IMAGEIO_FFMPEG_EXE") or imageio_ffmpeg.get_ffmpeg_exe()
+    """The path of ffmpeg; the environment variable ``IMAGEIO_FFMPEG_EXE`` names another one. VenhError without any."""
+    try:
+        return os.environ.get("IMAGEIO_FFMPEG_EXE") or imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise VenhError(f"the package imageio-ffmpeg holds no ffmpeg ({error}); reinstall it.") from error
 
 
 def environment() -> dict[str, str]:

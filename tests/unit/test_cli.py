@@ -82,6 +82,15 @@ def test_what_the_system_refuses_is_one_line_too(tmp_path):
     assert done.returncode == 2 and "absent.ipynb" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_without_the_notebooks_extra_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "papermill", None)
+    monkeypatch.setattr(sys, "argv", ["venh", "run", "00"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "papermill is not installed; install the course: pip install 'venh[notebooks]'." in capsys.readouterr().err
+
+
 def test_interrupted_it_says_so_and_exits_with_130(monkeypatch, capsys):
     monkeypatch.setattr(doctor, "report", lambda: os.kill(os.getpid(), signal.SIGINT) or time.sleep(5))
     monkeypatch.setattr(sys, "argv", ["venh", "doctor"])

@@ -19,7 +19,7 @@ import pytest
 from imageio_ffmpeg import get_ffmpeg_exe
 from PIL import Image
 
-from venh_lib import checkpoints, dataset, losses, methods, recipes, results
+from venh_lib import ablations, checkpoints, dataset, losses, methods, recipes, results
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 MANIFEST = json.loads((DATA / "manifest.json").read_text())
@@ -224,6 +224,20 @@ def test_a_checkpoint_gains_on_every_clip_what_the_table_says(record: dict) -> N
     rows = results.read_rows(results.recorded(record["track"]))
     table = {row["clip"]: float(row["gain_db"]) for row in rows if row["method"] == record["method"]}
     assert record["test_gain_db"] == pytest.approx(table, abs=1e-3)
+
+
+TWINS = sorted(results.recorded(1).parent.glob("ablations/*.json"))
+
+
+@pytest.mark.parametrize("path", TWINS, ids=lambda path: path.stem)
+def test_recorded_twins_are_todays(path: Path) -> None:
+    slug, track = re.fullmatch(r"(\w+)_track(\d)", path.stem).groups()
+    method = methods.get(slug)
+    table, trainings = ablations.load(method, int(track))
+    assert trainings.keys() == {ablations.WHOLE, *method.ablations}
+    for record in trainings.values():
+        assert eval(record["recipe"], {**vars(recipes), **vars(losses)}) == method.recipe(int(track), "ablation")
+    assert set(table["twin"]) == trainings.keys() and table["clip"].nunique() >= 7
 
 
 def test_looking_at_other_frames_pays() -> None:

@@ -202,6 +202,7 @@ def moved(record: Mapping, measured: Mapping[str, float]) -> pandas.DataFrame:
     return table.assign(**{"moved (dB)": table["now (dB)"] - table["recorded (dB)"]}).round(3)
 
 
-def departures(method: Method) -> None:
-    """List where the method differs from the report, and why."""
-    display(Markdown("\n".join(f"- {text}" for text in method.departures)))
+def departures(method: Method, besides: Method | None = None) -> None:
+    """List where the method differs from the report, and why; ``besides``: one whose own are listed already."""
+    listed = besides.departures if besides else ()
+    display(Markdown("\n".join(f"- {text}" for text in method.departures if text not in listed)))
