@@ -217,6 +217,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
                 "def offsets_of(flow, groups):\n    return flow.repeat(1, 9 * groups, 1, 1)",
                 "def offsets_of(flow, groups):\n    return flow.flip(1).repeat(1, groups, 1, 1)",
                 "def offsets_of(flow, groups):\n    return flow.flip(1).repeat_interleave(9 * groups, 1)",
+                "def offsets_of(flow, groups):\n    return as_offsets(flow, 36)",
             ),
         ),
         "Exercise 3": Exercise(('hears = "total variation"',), ('hears = "variance"', 'hears = "both"')),
@@ -243,6 +244,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
                 "    return back",
             ),
             (
+                "def turned_back(flow):\n    return -flow / 1.2",
                 "def turned_back(flow):\n    return -flow",
                 "def turned_back(flow):\n    return -warp(flow, flow)",
                 "def turned_back(flow):\n    return -warp(flow, -flow)",
@@ -324,8 +326,8 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
             ),
         ),
         "Exercise 4": Exercise(
-            ('reason = "so that they err differently"', 'reason = "their errors differ"'),
-            ('reason = "to save time"', 'reason = "so that the mask has fewer weights"', 'reason = "none"'),
+            ('pair = "err in different places"',),
+            ('pair = "err alike"', 'pair = "one is better everywhere"', 'pair = "none"'),
         ),
     },
     "31_ntu_slab": {
