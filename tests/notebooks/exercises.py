@@ -133,7 +133,7 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
     },
     "10_arcnn": {
         "Exercise 1": Exercise(("weights = 15552",), ("weights = 5184", "weights = 15616", "weights = 64")),
-        "Exercise 2": Exercise(("width = 19",), ("width = 22", "width = 21", "width = 9")),
+        "Exercise 2": Exercise(("width = 19",), ("width = 22", "width = 21", "width = 20", "width = 9")),
         "Exercise 3": Exercise(
             (
                 "share = (frame < 0.5).float().mean().item()",
@@ -151,7 +151,8 @@ EXERCISES: dict[str, dict[str, Exercise]] = {
     },
     "11_dncnn": {
         "Exercise 1": Exercise(
-            ('layer = "tail"', 'layer = "self.tail"'), ('layer = "head"', 'layer = "body"', 'layer = "x"')
+            ('layer = "tail"', 'layer = "self.tail"'),
+            ('layer = "head"', 'layer = "body"', 'layer = "head, body, tail"'),
         ),
         "Exercise 2": Exercise(("width = 41",), ("width = 60", "width = 40", "width = 20")),
         "Exercise 3": Exercise(('same_in = "train"',), ('same_in = "eval"', 'same_in = "both"', 'same_in = "neither"')),
