@@ -360,7 +360,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "lost_temporal_mt_maxclear": (-0.005, 0.005),
         "lost_temporal_gogoing": (-0.005, 0.005),
         "lost_spatial_mt_maxclear": (-0.15, -0.01),
-        "lost_spatial_gogoing": (-0.08, -0.003),
+        "lost_spatial_gogoing": (-0.12, -0.03),
         "lost_coarse_gogoing": (0.002, 0.02),
         "lost_coarse_noahtcv": (0.002, 0.04),
     },
