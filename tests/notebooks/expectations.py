@@ -360,7 +360,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "lost_temporal_mt_maxclear": (-0.005, 0.005),
         "lost_temporal_gogoing": (-0.005, 0.005),
         "lost_spatial_mt_maxclear": (-0.15, -0.01),
-        "lost_spatial_gogoing": (-0.12, -0.03),
+        "lost_spatial_gogoing": (-0.12, -0.045),
         "lost_coarse_gogoing": (0.002, 0.02),
         "lost_coarse_noahtcv": (0.002, 0.04),
     },
@@ -656,7 +656,7 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         # The text says that no other place counts for more than hundredths, and that a peak gains without them.
         "lost_without_last": (0.0, 0.06),
         "lost_without_one_of_the_rest": (-0.02, 0.06),
-        "lost_without_all_six_at_peaks": (-0.15, -0.06),
+        "lost_without_all_six_at_peaks": (-0.135, -0.07),
         # The text says that the others earned hardly anything.
         "weights_beyond_next": (0.015, 0.04),
         # The text says that the frame alone was next to nothing, and is something.
@@ -675,8 +675,8 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "nine_tenths_of_eighth_within": (15, 27),
         # No route leads beyond the reach: zeros, not small numbers.
         "far_influence_held": 0.0,
-        "far_influence_free": (0.002, 0.01),
-        "influence_of_half": (0.6, 0.72),
+        "far_influence_free": (0.004, 0.0065),
+        "influence_of_half": (0.6, 0.71),
         "influence_of_quarter": (0.15, 0.25),
         # A U-Net at its start, whatever the random numbers: 0.70, 0.13 and 0.17 with two seeds.
         "influence_of_half_at_start": (0.6, 0.8),
@@ -691,15 +691,15 @@ EXPECTATIONS: dict[str, dict[str, Any]] = {
         "drawn_by_half": (2.8, 3.7),
         "drawn_by_quarter": (0.06, 0.2),
         "drawn_by_eighth": (0.03, 0.12),
-        "clips_differ_by_most": (0.006, 0.018),
+        "clips_differ_by_most": (0.0095, 0.0155),
         # The text says that the frame is not listened to, and that one number costs under a hundredth.
         "lost_by_mean_factors": (-0.005, 0.005),
         "lost_by_factors_of_another": (-0.005, 0.005),
         "lost_by_one_number": (0.002, 0.01),
-        "kept_by_one_factor": (0.88, 1.0),
-        "kept_without_blocks": (0.72, 0.9),
+        "kept_by_one_factor": (0.89, 1.0),
+        "kept_without_blocks": (0.74, 0.88),
         "gain": (0.55, 0.75),
-        "least_gain": (0.45, 0.6),
+        "least_gain": (0.46, 0.59),
     },
     "38_nju_vision": {
         **OF_A_METHOD,
@@ -1015,7 +1015,7 @@ RELATIONS: dict[str, list[Relation]] = {
         ),
         (
             "exchanged, the next one is hardly heard",
-            lambda f: abs(f["lost_exchanged"] - f["lost_with_last_in_both"]) < 0.05 * f["lost_without_next"],
+            lambda f: abs(f["lost_exchanged"] - f["lost_with_last_in_both"]) < 0.04,
         ),
         (
             "each scale sees further than the one above",
@@ -1030,7 +1030,7 @@ RELATIONS: dict[str, list[Relation]] = {
             "the finest scale has most of the influence, as it had, and the one below has gained a little",
             lambda f: (
                 0.5 < f["influence_of_half"] < f["influence_of_half_at_start"]
-                and f["influence_of_quarter"] > f["influence_of_quarter_at_start"] + 0.03
+                and f["influence_of_quarter"] > f["influence_of_quarter_at_start"] + 0.05
             ),
         ),
         (

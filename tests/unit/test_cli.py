@@ -82,6 +82,19 @@ def test_what_the_system_refuses_is_one_line_too(tmp_path):
     assert done.returncode == 2 and "absent.ipynb" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_of_several_processes_the_first_alone_ships_and_answers(monkeypatch):
+    from venh_lib import training
+
+    shipped = []
+    monkeypatch.setattr(training, "train", lambda *_, **__: Path("best.safetensors"))
+    monkeypatch.setattr(evaluation, "ship", lambda best, *_: shipped.append(best) or best)
+    monkeypatch.setattr(cli, "_renew_readme", lambda: None)
+    for first in (False, True):
+        monkeypatch.setattr(training, "leave", lambda first=first: first)
+        done = CliRunner().invoke(cli.cli, ["train", "arcnn", "--ship"], catch_exceptions=False)
+        assert done.stdout == ("best.safetensors\n" if first else "") and len(shipped) == first
+
+
 def test_without_the_notebooks_extra_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "papermill", None)
     monkeypatch.setattr(sys, "argv", ["venh", "run", "00"])
